@@ -1,0 +1,1 @@
+"""What every service is built with: money, periods, events, the bus, the database, identity."""

@@ -1,0 +1,31 @@
+"""Money is an int in fen and a rate is an exact Fraction; rounding is half up, once an amount.
+
+A document names the amount that it defines (a month's contribution, a limit, the fund's part);
+that amount is rounded to the fen and nothing before it is.
+"""
+
+from fractions import Fraction
+
+FEN_PER_YUAN = 100
+
+
+def round_half_up(amount: Fraction) -> int:
+    """Round an exact amount to the fen, halves away from zero, so a correction mirrors its original."""
+    whole, rest = divmod(abs(amount.numerator), amount.denominator)
+    fen = whole + (2 * rest >= amount.denominator)
+    return fen if amount >= 0 else -fen
+
+
+def exact(number: str | int) -> Fraction:
+    """Read a rate or ratio as it is written in a document ("0.002", "70%"); a float is never exact."""
+    if isinstance(number, int):
+        return Fraction(number)
+    text = number.strip()
+    return Fraction(text[:-1]) / 100 if text.endswith("%") else Fraction(text)
+
+
+def yuan(fen: int) -> str:
+    """Write fen as yuan for a reader: 1234567 → "12,345.67"."""
+    sign = "-" if fen < 0 else ""
+    whole, rest = divmod(abs(fen), FEN_PER_YUAN)
+    return f"{sign}{whole:,}.{rest:02d}"
