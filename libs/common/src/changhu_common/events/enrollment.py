@@ -1,0 +1,200 @@
+"""What enrollment tells: who is insured where, what else a person gets, and what the fund received.
+
+A person's events carry the whole insurance state with the person's revision, so whoever keeps the
+highest revision is right in whatever order they come.
+"""
+
+from datetime import date
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from changhu_common.events.registry import Event, Topic
+
+PERSON = Topic("enrollment.person", "person_id", "what happens to an insured person (参保人)")
+CONTRIBUTION = Topic("enrollment.contribution", "county", "what the fund received (缴费, 启动资金)")
+
+OtherBenefitKind = Literal["work_injury_care_fee", "disability_subsidy", "elderly_subsidy", "third_party"]
+
+
+class CoveragePeriod(BaseModel):
+    """Days (both included) in which a person was insured in one category (参保类别)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    coverage_id: UUID
+    category: str
+    start: date
+    end: date | None = None
+
+
+class SuspendedPeriod(BaseModel):
+    """Days (both included) in which benefits are suspended, for arrears (欠费) for example."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    start: date
+    end: date | None = None
+
+
+class PersonState(Event):
+    """A person's insurance as it is known from this revision on."""
+
+    TOPIC = PERSON
+    KEY = "person_id"
+
+    person_id: UUID
+    pool: str
+    county: str
+    revision: int
+    coverage: tuple[CoveragePeriod, ...]
+    suspensions: tuple[SuspendedPeriod, ...] = ()
+    died_on: date | None = None
+
+
+class PersonEnrolled(PersonState):
+    """A person was registered in a pool (参保登记)."""
+
+    TYPE = "person.enrolled"
+
+
+class PersonUpdated(PersonState):
+    """A person's category, county or periods changed."""
+
+    TYPE = "person.updated"
+
+
+class PersonDied(PersonState):
+    """A person died; care after that day is not paid."""
+
+    TYPE = "person.died"
+
+
+class CoverageSuspended(PersonState):
+    """A person's benefits are suspended (暂停待遇)."""
+
+    TYPE = "coverage.suspended"
+
+
+class CoverageResumed(PersonState):
+    """A person's benefits go on."""
+
+    TYPE = "coverage.resumed"
+
+
+class CoverageEnded(PersonState):
+    """A person left the insurance (停保)."""
+
+    TYPE = "coverage.ended"
+
+
+class HospitalStay(Event):
+    """A stay in hospital (住院) as it is known from this revision on; `end` None while it lasts."""
+
+    TOPIC = PERSON
+    KEY = "person_id"
+
+    stay_id: UUID
+    person_id: UUID
+    pool: str
+    revision: int
+    start: date
+    end: date | None = None
+    VOID: ClassVar[bool] = False
+
+
+class HospitalStayRecorded(HospitalStay):
+    TYPE = "hospital_stay.recorded"
+
+
+class HospitalStayEnded(HospitalStay):
+    TYPE = "hospital_stay.ended"
+
+
+class HospitalStayVoided(HospitalStay):
+    """The record was a mistake."""
+
+    TYPE = "hospital_stay.voided"
+    VOID = True
+
+
+class OtherBenefit(Event):
+    """A benefit of another scheme or a third party's payment (其他待遇), as known from this revision on."""
+
+    TOPIC = PERSON
+    KEY = "person_id"
+
+    benefit_id: UUID
+    person_id: UUID
+    pool: str
+    revision: int
+    kind: OtherBenefitKind
+    start: date
+    end: date | None = None
+    VOID: ClassVar[bool] = False
+
+
+class OtherBenefitRecorded(OtherBenefit):
+    TYPE = "other_benefit.recorded"
+
+
+class OtherBenefitEnded(OtherBenefit):
+    TYPE = "other_benefit.ended"
+
+
+class OtherBenefitVoided(OtherBenefit):
+    """The record was a mistake."""
+
+    TYPE = "other_benefit.voided"
+    VOID = True
+
+
+class ContributionReceived(Event):
+    """Money arrived for one county, category and source of money (payer) and period."""
+
+    TYPE = "contribution.received"
+    TOPIC = CONTRIBUTION
+    KEY = "county"
+
+    receipt_id: UUID
+    pool: str
+    county: str
+    period: str
+    category: str
+    payer: str
+    amount_fen: int
+    received_on: date
+
+
+class StartupMoneyReceived(Event):
+    """The plan's start-up money (启动资金) arrived; it belongs to the whole pool, so `county` is the pool."""
+
+    TYPE = "startup_money.received"
+    TOPIC = CONTRIBUTION
+    KEY = "county"
+
+    receipt_id: UUID
+    pool: str
+    county: str
+    payer: str
+    amount_fen: int
+    received_on: date
+
+
+ENROLLMENT_EVENTS: tuple[type[Event], ...] = (
+    PersonEnrolled,
+    PersonUpdated,
+    PersonDied,
+    CoverageSuspended,
+    CoverageResumed,
+    CoverageEnded,
+    HospitalStayRecorded,
+    HospitalStayEnded,
+    HospitalStayVoided,
+    OtherBenefitRecorded,
+    OtherBenefitEnded,
+    OtherBenefitVoided,
+    ContributionReceived,
+    StartupMoneyReceived,
+)

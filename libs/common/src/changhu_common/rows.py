@@ -1,0 +1,65 @@
+"""Many rows go in with one statement: arrays in, `unnest` into rows."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Integer, Table, TextClause, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+# Beyond this a statement's arrays only cost memory; the callers with more rows use COPY.
+ROWS_PER_STATEMENT = 5_000
+
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+
+async def insert_rows(
+    connection: AsyncConnection,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    then: str = "",
+) -> list[CursorResult[Any]]:
+    """Insert rows (all with the same columns) in as few statements as the size allows.
+
+    `then` is what follows the rows: an ON CONFLICT clause, RETURNING. Returns a result a statement.
+    """
+    if not rows:
+        return []
+    columns = tuple(rows[0])
+    statement = _statement(table, columns, then)
+    results = []
+    for first in range(0, len(rows), ROWS_PER_STATEMENT):
+        part = rows[first : first + ROWS_PER_STATEMENT]
+        results.append(
+            await connection.execute(
+                statement, {f"c{n}": _array(table.c[name], part, name) for n, name in enumerate(columns)}
+            )
+        )
+    return results
+
+
+def array_type(column: Column[Any]) -> str:
+    """The SQL type of an array of a column's values, as in `bigint[]`."""
+    return f"{column.type.compile(_DIALECT)}[]"
+
+
+@lru_cache(maxsize=256)
+def _statement(table: Table, columns: tuple[str, ...], then: str) -> TextClause:
+    names = ", ".join(f'"{name}"' for name in columns)
+    arrays = ", ".join(f"CAST(:c{n} AS {array_type(table.c[name])})" for n, name in enumerate(columns))
+    target = f'"{table.schema}"."{table.name}"' if table.schema else f'"{table.name}"'
+    return text(f"INSERT INTO {target} ({names}) SELECT * FROM unnest({arrays}) {then}")  # noqa: S608 (names are ours)
+
+
+def _array(column: Column[Any], rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
+    values = [row[name] for row in rows]
+    if isinstance(column.type, JSONB):
+        return [None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in values]
+    if isinstance(column.type, BigInteger | Integer):
+        return [None if value is None else int(value) for value in values]
+    return values
