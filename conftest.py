@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,10 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 from changhu_standalone.postgres import EmbeddedPostgres
 from psycopg import sql
+
+sys.path.insert(0, str(Path(__file__).parent))  # for tests.support: pytest's importlib mode leaves the path alone
+
+from tests.support.kafka import Broker, Cluster, KafkaUnavailable, find_broker
 
 FreshDatabase = Callable[..., str]
 
@@ -51,3 +56,35 @@ def fresh_database(postgres: EmbeddedPostgres) -> FreshDatabase:
         return name
 
     return make
+
+
+@pytest.fixture(scope="session")
+def kafka_protocol() -> Iterator[Broker]:
+    """A broker that at least speaks the protocol: a real one, else the mock. For the bus adapter's own suite."""
+    folder = _session_folder("kafka")
+    with find_broker(folder) as broker:
+        yield broker
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def kafka(kafka_protocol: Broker) -> Broker:
+    """A real broker; where there is none, the test is skipped with the reason (CHANGHU_REQUIRE_KAFKA=1: fails)."""
+    if not kafka_protocol.real:
+        pytest.skip(kafka_protocol.how)
+    return kafka_protocol
+
+
+@pytest.fixture
+def kafka_cluster() -> Iterator[Cluster]:
+    """Three brokers of which one may die. New for each test, because tests kill them."""
+    folder = _session_folder("kafka-cluster")
+    try:
+        with Cluster(folder / "kafka") as cluster:
+            yield cluster
+    except KafkaUnavailable as reason:
+        if os.environ.get("CHANGHU_REQUIRE_KAFKA") == "1":
+            raise
+        pytest.skip(f"no three brokers: {reason}")
+    finally:
+        shutil.rmtree(folder)
