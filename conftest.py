@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # for tests.support: pytest's im
 
 from tests.support.kafka import Broker, Cluster, KafkaUnavailable, find_broker
 
+pytest_plugins = ["tests.support.running"]
+
 FreshDatabase = Callable[..., str]
 
 

@@ -1,0 +1,1 @@
+"""The fund's books: double entry in fen, append-only, booked from events."""

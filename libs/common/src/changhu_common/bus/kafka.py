@@ -1,0 +1,172 @@
+"""The bus on Kafka: an idempotent producer with acks=all, and offsets committed by hand after the database."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from changhu_common.bus.port import BATCH_MESSAGES_MAX, PARTITIONS, Batch, Delivered, Lag, Message
+
+# -1 takes the broker's default.replication.factor: how many copies is the cluster's business.
+BROKERS_DEFAULT_REPLICATION = -1
+
+LINGER_MILLISECONDS = 5
+
+
+class KafkaBus:
+    """Topics on a Kafka cluster."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._producer: AIOKafkaProducer | None = None
+        self._admin: AIOKafkaAdminClient | None = None
+        self._looker: AIOKafkaConsumer | None = None
+        self._opening = asyncio.Lock()
+
+    async def create_topics(self, topics: Sequence[str]) -> None:
+        admin = await self._opened_admin()
+        missing = set(topics) - set(await admin.list_topics())
+        if not missing:
+            return
+        answer = await admin.create_topics(
+            [
+                NewTopic(name=name, num_partitions=PARTITIONS, replication_factor=BROKERS_DEFAULT_REPLICATION)
+                for name in sorted(missing)
+            ]
+        )
+        for name, code, *_ in answer.topic_errors:
+            # Another service may have made it at the same moment.
+            if code and for_code(code) is not TopicAlreadyExistsError:
+                raise for_code(code)(f"topic {name}")
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        if not messages:
+            return
+        producer = await self._opened_producer()
+        try:
+            sent = [
+                await producer.send(
+                    message.topic,
+                    key=message.key.encode(),
+                    value=message.value,
+                    headers=[(name, text.encode()) for name, text in message.headers.items()],
+                )
+                for message in messages
+            ]
+            await asyncio.gather(*sent)
+        except BaseException:
+            # What came after a failed message must not overtake it in this session: a new one begins.
+            await self._close_producer()
+            raise
+
+    @asynccontextmanager
+    async def reader(self, *, group: str, topics: Sequence[str]) -> AsyncIterator["KafkaReader"]:
+        consumer = AIOKafkaConsumer(
+            *topics,
+            bootstrap_servers=self._bootstrap,
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            max_poll_records=BATCH_MESSAGES_MAX,
+        )
+        await consumer.start()
+        try:
+            yield KafkaReader(consumer)
+        finally:
+            await consumer.stop()
+
+    async def lag(self, *, group: str, topics: Sequence[str]) -> list[Lag]:
+        admin, looker = await self._opened_admin(), await self._opened_looker()
+        places = [TopicPartition(topic, number) for topic in sorted(topics) for number in range(PARTITIONS)]
+        # The group's place is read before the ends: what is written in between counts as lag, never as done.
+        committed = await admin.list_consumer_group_offsets(group)
+        ends = await looker.end_offsets(places)
+        behind = dict.fromkeys(sorted(topics), 0)
+        for place in places:
+            known = committed.get(place)
+            behind[place.topic] += ends[place] - max(known.offset if known else 0, 0)
+        return [Lag(topic, messages) for topic, messages in behind.items()]
+
+    async def close(self) -> None:
+        await self._close_producer()
+        if self._admin is not None:
+            await self._admin.close()
+            self._admin = None
+        if self._looker is not None:
+            await self._looker.stop()
+            self._looker = None
+
+    async def _opened_producer(self) -> AIOKafkaProducer:
+        async with self._opening:
+            if self._producer is None:
+                producer = AIOKafkaProducer(
+                    bootstrap_servers=self._bootstrap,
+                    enable_idempotence=True,
+                    acks="all",
+                    linger_ms=LINGER_MILLISECONDS,
+                )
+                await producer.start()
+                self._producer = producer
+            return self._producer
+
+    async def _close_producer(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+
+    async def _opened_admin(self) -> AIOKafkaAdminClient:
+        async with self._opening:
+            if self._admin is None:
+                admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+                await admin.start()
+                self._admin = admin
+            return self._admin
+
+    async def _opened_looker(self) -> AIOKafkaConsumer:
+        """A consumer of no group, to ask where the partitions end."""
+        async with self._opening:
+            if self._looker is None:
+                looker = AIOKafkaConsumer(bootstrap_servers=self._bootstrap)
+                await looker.start()
+                self._looker = looker
+            return self._looker
+
+
+class KafkaReader:
+    """A member of a consumer group."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
+
+    async def read(self, *, wait_seconds: float) -> Batch:
+        records = await self._consumer.getmany(timeout_ms=int(wait_seconds * 1000), max_records=BATCH_MESSAGES_MAX)
+        return Batch(
+            [
+                Delivered(
+                    Message(
+                        topic=record.topic,
+                        key=(record.key or b"").decode(errors="replace"),
+                        headers={name: text.decode(errors="replace") for name, text in record.headers},
+                        value=record.value or b"",
+                    ),
+                    partition=record.partition,
+                    offset=record.offset,
+                )
+                for of_partition in records.values()
+                for record in of_partition
+            ]
+        )
+
+    async def commit(self, batch: Batch) -> None:
+        ends = batch.next_offsets()
+        if ends:
+            await self._consumer.commit(
+                {TopicPartition(topic, number): offset for (topic, number), offset in ends.items()}
+            )
+
+    async def rewind(self) -> None:
+        await self._consumer.seek_to_committed()

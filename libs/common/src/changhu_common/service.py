@@ -1,0 +1,244 @@
+"""What a service is made of: its database, the bus, the clock, and the app and worker around them.
+
+The worker (relay, consumer) runs beside the app in one process; several such processes share the work,
+because one relay leads and a group's partitions have one owner each.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import uvicorn
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
+from sqlalchemy import MetaData, func, select, text
+from starlette.middleware.base import RequestResponseEndpoint
+
+from changhu_common.auth import TokenChecker, allow, keys_from_file, keys_from_url
+from changhu_common.bus.kafka import KafkaBus
+from changhu_common.bus.port import Bus
+from changhu_common.bus.postgres import PostgresBus
+from changhu_common.clock import Clock, FileClock, SystemClock
+from changhu_common.consumer import Consumer, Parked, Subscription
+from changhu_common.database import Actor, Database
+from changhu_common.events import REGISTRY, topic_names
+from changhu_common.problems import install_problems
+from changhu_common.relay import Relay
+from changhu_common.requests import origin_of
+from changhu_common.roles import Caller, Role
+from changhu_common.settings import ServiceSettings
+from changhu_common.spine import Spine
+from changhu_common.tracing import enter_trace
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a service runs on; opened once for each process and service."""
+
+    settings: ServiceSettings
+    clock: Clock
+    database: Database
+    bus: Bus
+    token_checker: TokenChecker
+
+    async def close(self) -> None:
+        await self.database.close()
+        await self.bus.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a service adds to the common frame: its routes, and what it listens to."""
+
+    routers: Sequence[APIRouter]
+    subscription: Subscription | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service as whoever deploys it sees it.
+
+    `name` is also the name of its consumer group, `database` that of its database and of the role
+    that runs it.
+    """
+
+    name: str
+    title: str
+    metadata: MetaData
+    spine: Spine
+    migrations: Path
+    build: Callable[[Resources], Parts]
+
+    @property
+    def database(self) -> str:
+        return self.name.replace("-", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """How much is on its way through a service: to be told, to be heard, parked."""
+
+    outbox: int
+    lag: dict[str, int]
+    parked: int
+
+    @property
+    def idle(self) -> bool:
+        return not self.outbox and not any(self.lag.values())
+
+
+class Worker:
+    """Relays a service's outbox and consumes its topics until it is stopped."""
+
+    def __init__(self, resources: Resources, subscription: Subscription | None) -> None:
+        self._resources = resources
+        self.relay = Relay(database=resources.database, bus=resources.bus)
+        self.consumer = (
+            Consumer(
+                database=resources.database,
+                bus=resources.bus,
+                registry=REGISTRY,
+                subscription=subscription,
+            )
+            if subscription
+            else None
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop`; what is in hand is finished."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.relay.run(stop))
+            if self.consumer:
+                tasks.create_task(self.consumer.run(stop))
+
+    async def flow(self) -> Flow:
+        spine = self._resources.database.spine
+        async with self._resources.database.read() as connection:
+            outbox = await connection.scalar(
+                select(func.count()).select_from(spine.outbox).where(spine.outbox.c.published_at.is_(None))
+            )
+            parked = await connection.scalar(select(func.count()).select_from(spine.parked))
+        lag = {each.topic: each.messages for each in await self.consumer.lag()} if self.consumer else {}
+        return Flow(outbox=outbox or 0, lag=lag, parked=parked or 0)
+
+
+def open_clock(settings: ServiceSettings) -> Clock:
+    return FileClock(settings.clock_file) if settings.clock_file else SystemClock()
+
+
+def open_bus(settings: ServiceSettings) -> Bus:
+    if settings.bus == "kafka":
+        return KafkaBus(settings.kafka_bootstrap)
+    return PostgresBus(settings.bus_url.get_secret_value())
+
+
+def open_resources(settings: ServiceSettings, service: Service) -> Resources:
+    """Everything that a service needs from its settings; nothing connects yet."""
+    clock = open_clock(settings)
+    at = settings.oidc_jwks
+    keys = keys_from_url(at) if at.startswith(("http://", "https://")) else keys_from_file(Path(at))
+    return Resources(
+        settings=settings,
+        clock=clock,
+        database=Database(
+            settings.database_url.get_secret_value(), spine=service.spine, source=service.name, clock=clock
+        ),
+        bus=open_bus(settings),
+        token_checker=TokenChecker(
+            keys=keys, issuer=settings.oidc_issuer, audience=settings.oidc_audience, clock=clock
+        ),
+    )
+
+
+def new_app(service: Service, resources: Resources, *, work: bool = True) -> FastAPI:
+    """A service's app. `work=False` leaves its worker to another process (or to a test)."""
+    parts = service.build(resources)
+    worker = Worker(resources, parts.subscription)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(resources.close)
+            if work:
+                await resources.bus.create_topics(topic_names())
+                task = asyncio.create_task(worker.run(stop))
+
+                async def finish() -> None:
+                    stop.set()
+                    await task
+
+                stack.push_async_callback(finish)
+            yield
+
+    app = FastAPI(title=service.title, lifespan=lifespan, openapi_url="/openapi.json", docs_url="/docs", redoc_url=None)
+    app.state.resources = resources
+    app.state.token_checker = resources.token_checker
+    app.state.worker = worker
+    install_problems(app)
+
+    @app.middleware("http")
+    async def trace(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        enter_trace(request.headers.get("traceparent"))
+        return await call_next(request)
+
+    app.include_router(_operations(service.name, worker, resources))
+    for router in parts.routers:
+        app.include_router(router)
+    return app
+
+
+def _operations(name: str, worker: Worker, resources: Resources) -> APIRouter:
+    """What those who run the service look at: is it alive, is it behind, what is parked."""
+    router = APIRouter(tags=["operations"])
+    Operator = Annotated[Caller, allow(Role.OPERATOR)]
+
+    @router.get("/health/live")
+    async def live() -> dict[str, str]:
+        return {"service": name, "status": "alive"}
+
+    @router.get("/health/ready")
+    async def ready() -> dict[str, str]:
+        async with resources.database.read() as connection:
+            await connection.execute(text("SELECT 1"))
+        return {"service": name, "status": "ready"}
+
+    @router.get("/metrics", response_class=PlainTextResponse)
+    async def metrics() -> str:
+        return await exposition(name, worker, resources)
+
+    @router.get("/flow")
+    async def flow() -> Flow:
+        return await worker.flow()
+
+    @router.get("/dead-letters")
+    async def dead_letters(caller: Operator) -> list[Parked]:
+        return await worker.consumer.parked() if worker.consumer else []
+
+    @router.post("/dead-letters/replay")
+    async def replay(caller: Operator, request: Request) -> dict[str, int]:
+        """Put everything parked back; asking twice changes nothing, so no key is needed."""
+        actor = Actor(caller.subject, origin_of(request))
+        return {"asked": await worker.consumer.ask_replay(actor) if worker.consumer else 0}
+
+    return router
+
+
+async def exposition(name: str, worker: Worker, resources: Resources) -> str:
+    """The service's gauges in Prometheus' text format."""
+    flow = await worker.flow()
+    lines = [
+        "# TYPE changhu_outbox_events gauge",
+        f'changhu_outbox_events{{service="{name}"}} {flow.outbox}',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main(service: Service) -> None:
+    """Serve one service on its own until SIGTERM or SIGINT; requests and the batch in hand are finished first."""
+    settings = ServiceSettings()  # type: ignore[call-arg]  # from the environment
+    app = new_app(service, open_resources(settings, service))
+    uvicorn.run(app, host=settings.host, port=settings.port, log_config=None)

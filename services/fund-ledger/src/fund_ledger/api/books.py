@@ -1,0 +1,30 @@
+"""Asking the books over HTTP."""
+
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from changhu_common.auth import allow
+from changhu_common.clock import Clock
+from changhu_common.roles import Caller, Role
+from fastapi import APIRouter
+
+from fund_ledger.usecases.books import BookedJournal, Books, TrialBalance
+
+Reader = Annotated[Caller, allow(Role.ACCOUNTANT, Role.AUDITOR)]
+
+
+def books_router(books: Books, clock: Clock) -> APIRouter:
+    router = APIRouter(tags=["books"])
+
+    @router.get("/pools/{pool}/trial-balance")
+    async def trial_balance(caller: Reader, pool: str, on: date | None = None, by_county: bool = False) -> TrialBalance:
+        """The trial balance (试算平衡表) on a day, today where none is given."""
+        return await books.trial_balance(caller=caller, pool=pool, on=on or clock.today(), by_county=by_county)
+
+    @router.get("/journals/by-source/{source_event_id}")
+    async def journal_of(caller: Reader, source_event_id: UUID) -> BookedJournal:
+        """The journal (记账凭证) that an event made."""
+        return await books.journal_of(caller=caller, source_event_id=source_event_id)
+
+    return router

@@ -1,0 +1,200 @@
+"""The books hold what happened, once, balanced, and by account and county."""
+
+from datetime import date
+from uuid import uuid4
+
+import pytest
+from changhu_common.events import Envelope
+from changhu_common.events.enrollment import ContributionReceived, StartupMoneyReceived
+from changhu_common.events.ledger import JournalPosted
+from changhu_common.events.settlement import PaymentSettled
+from changhu_common.ids import new_id
+from changhu_common.roles import Role
+from fund_ledger.app import SERVICE
+from fund_ledger.domain.journal import Journal, JournalUnbalanced, Line
+from psycopg.errors import CheckViolation, InsufficientPrivilege
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+from tests.support.running import Deploy, Running
+
+DAY = date(2026, 7, 20)
+
+
+@pytest.fixture
+async def ledger(deploy: Deploy) -> Running:
+    return await deploy(SERVICE)
+
+
+def contribution(
+    amount_fen: int = 1086, *, county: str = "211102", payer: str = "personal_account"
+) -> ContributionReceived:
+    return ContributionReceived(
+        receipt_id=new_id(),
+        pool="211100",
+        county=county,
+        period="2026-07",
+        category="employee",
+        payer=payer,
+        amount_fen=amount_fen,
+        received_on=DAY,
+    )
+
+
+def payment(fund_fen: int = 160_000, *, county: str = "211102") -> PaymentSettled:
+    return PaymentSettled(
+        payment_id=new_id(),
+        statement_id=new_id(),
+        person_id=new_id(),
+        organization_id=new_id(),
+        pool="211100",
+        county=county,
+        category="employee",
+        service_month="2026-07",
+        fund_fen=fund_fen,
+        person_fen=40_000,
+        cost_fen=fund_fen + 40_000,
+        paid_on=date(2026, 8, 20),
+        bank_reference="B1",
+        pack_version="v",
+    )
+
+
+async def balances(ledger: Running, **params: object) -> dict[str, int]:
+    answer = await ledger.get("/pools/211100/trial-balance", ledger.token(Role.ACCOUNTANT), **params)
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["balanced"]
+    assert body["debit_fen"] == body["credit_fen"]
+    return {each["account"]: each["balance_fen"] for each in body["accounts"]}
+
+
+async def test_money_that_came_in_and_went_out_stands_on_its_accounts(ledger: Running) -> None:
+    startup = StartupMoneyReceived(
+        receipt_id=new_id(),
+        pool="211100",
+        county="211100",
+        payer="medical_fund_surplus",
+        amount_fen=5_000_000_000,
+        received_on=DAY,
+    )
+    await ledger.hear(startup, contribution(), contribution(500, payer="treasury"), payment())
+    assert await balances(ledger, on="2026-12-31") == {
+        "1003": 5_000_000_000 + 1086 + 500 - 160_000,
+        "4001": -1086,
+        "4101": -500,
+        "4501": -5_000_000_000,
+        "5001": 160_000,
+    }
+
+
+async def test_a_balance_on_a_day_knows_only_what_had_happened_by_then(ledger: Running) -> None:
+    await ledger.hear(contribution(), payment())
+    assert await balances(ledger, on="2026-07-31") == {"1003": 1086, "4001": -1086}
+
+
+async def test_an_event_that_comes_again_is_booked_once(ledger: Running) -> None:
+    envelope = Envelope(id=uuid4(), source="test", time=ledger.clock.now(), event=contribution())
+    await ledger.hear(envelope, envelope)
+    await ledger.hear(envelope)
+    assert await balances(ledger, on="2026-12-31") == {"1003": 1086, "4001": -1086}
+    assert len(await ledger.told(JournalPosted)) == 1
+
+
+async def test_a_negative_payment_takes_back_on_the_same_accounts(ledger: Running) -> None:
+    await ledger.hear(payment(160_000), payment(-30_000))
+    assert await balances(ledger, on="2026-12-31") == {"1003": -130_000, "5001": 130_000}
+
+
+async def test_counties_add_up_to_the_pool(ledger: Running) -> None:
+    await ledger.hear(contribution(100), contribution(23, county="211122"))
+    answer = await ledger.get(
+        "/pools/211100/trial-balance", ledger.token(Role.AUDITOR), on="2026-12-31", by_county=True
+    )
+    by_county = {(each["account"], each["county"]): each["balance_fen"] for each in answer.json()["accounts"]}
+    assert by_county == {
+        ("1003", "211102"): 100,
+        ("1003", "211122"): 23,
+        ("4001", "211102"): -100,
+        ("4001", "211122"): -23,
+    }
+
+
+async def test_an_accountant_of_one_county_sees_that_county_alone(ledger: Running) -> None:
+    await ledger.hear(contribution(100), contribution(23, county="211122"))
+    own = await ledger.get("/pools/211100/trial-balance", ledger.token(Role.ACCOUNTANT, region="211122"))
+    assert {each["balance_fen"] for each in own.json()["accounts"]} <= {23, -23}
+    other = await ledger.get("/pools/211100/trial-balance", ledger.token(Role.ACCOUNTANT, region="330300"))
+    assert other.status_code == 404
+
+
+async def test_a_journal_is_found_by_the_event_that_made_it(ledger: Running) -> None:
+    envelope = Envelope(id=uuid4(), source="test", time=ledger.clock.now(), event=contribution())
+    await ledger.hear(envelope)
+    answer = await ledger.get(f"/journals/by-source/{envelope.id}", ledger.token(Role.AUDITOR))
+    assert answer.status_code == 200
+    assert [line["amount_fen"] for line in answer.json()["lines"]] == [1086, -1086]
+    missing = await ledger.get(f"/journals/by-source/{uuid4()}", ledger.token(Role.AUDITOR))
+    assert missing.status_code == 404
+    assert missing.json()["code"] == "not_found"
+
+
+def test_a_journal_that_does_not_balance_cannot_be_made() -> None:
+    with pytest.raises(JournalUnbalanced):
+        Journal(
+            id=uuid4(),
+            pool="211100",
+            title="x",
+            source="test",
+            source_event_id=uuid4(),
+            happened_on=DAY,
+            booked_on=DAY,
+            lines=[Line(account="1003", county="211102", amount_fen=5)],
+        )
+
+
+INSERT_JOURNAL = (
+    "INSERT INTO journal (id, pool, title, source, source_event_id, happened_on, booked_on)"
+    " VALUES (:id, '211100', 'x', 'x', :id, '2026-07-01', '2026-07-01')"
+)
+INSERT_LINE = (
+    "INSERT INTO line (journal_id, pool, happened_on, account, county, amount_fen)"
+    " SELECT :id, '211100', '2026-07-01', '1003', '211102', amount FROM unnest(CAST(:amounts AS bigint[])) amount"
+)
+
+
+async def test_the_database_refuses_lines_that_do_not_balance(ledger: Running) -> None:
+    async with ledger.database.engine.connect() as connection:
+        await connection.execute(text(INSERT_JOURNAL), {"id": uuid4()})
+        with pytest.raises(IntegrityError) as refused:
+            await connection.execute(text(INSERT_LINE), {"id": uuid4(), "amounts": [5, -4]})
+        assert isinstance(refused.value.orig, CheckViolation)
+
+
+async def test_nothing_can_be_added_to_a_journal_that_is_booked(ledger: Running) -> None:
+    booked = uuid4()
+    async with ledger.database.engine.begin() as connection:
+        await connection.execute(text(INSERT_JOURNAL), {"id": booked})
+        await connection.execute(text(INSERT_LINE), {"id": booked, "amounts": [5, -5]})
+    async with ledger.database.engine.connect() as connection:
+        with pytest.raises(IntegrityError):
+            await connection.execute(text(INSERT_LINE), {"id": booked, "amounts": [7, -7]})
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE line SET amount_fen = 1",
+        "DELETE FROM journal",
+        "TRUNCATE line",
+        "ALTER TABLE line DISABLE TRIGGER ALL",
+        "DROP TABLE line",
+        "DELETE FROM audit",
+        "UPDATE inbox SET received_at = now()",
+    ],
+)
+async def test_the_role_that_runs_the_ledger_cannot_touch_what_is_booked(ledger: Running, statement: str) -> None:
+    async with ledger.database.engine.connect() as connection:
+        with pytest.raises(ProgrammingError) as refused:
+            await connection.execute(text(statement))
+        assert isinstance(refused.value.orig, InsufficientPrivilege)
