@@ -29,9 +29,7 @@ def grade_scores(*, scale: Scale, scores: Mapping[str, int]) -> Grading:
     """The grade of a complete set of scores, by item; raises InvalidInput with every item that is wrong."""
     if errors := list(_score_errors(scale, scores)):
         raise InvalidInput("评估得分不完整或有误。", errors=errors)
-    totals = {
-        dimension.key: sum(scores[item.key] for item in dimension.items) for dimension in scale.dimensions
-    }
+    totals = {dimension.key: sum(scores[item.key] for item in dimension.items) for dimension in scale.dimensions}
     bands = {dimension.key: dimension.band(totals[dimension.key]) for dimension in scale.dimensions}
     first, *others = (bands[dimension.key] for dimension in scale.dimensions)
     worst = max(others, key=scale.bands.index)
@@ -48,8 +46,7 @@ def grade_scores(*, scale: Scale, scores: Mapping[str, int]) -> Grading:
                 for dimension in scale.dimensions
             ),
             f"{_others(scale)}取较重者：{BAND_NAMES[worst]}",
-            f"{scale.dimensions[0].name}{BAND_NAMES[first]} × {BAND_NAMES[worst]}："
-            f"{grade}级（{scale.grades[grade]}）",
+            f"{scale.dimensions[0].name}{BAND_NAMES[first]} × {BAND_NAMES[worst]}：{grade}级（{scale.grades[grade]}）",
         ),
     )
 

@@ -14,7 +14,7 @@ from changhu_common.money import round_half_up
 from changhu_common.periods import Month
 from changhu_policies import Pack, Status, Value, weakest
 from changhu_policies.shapes import Collection as CollectionRule
-from changhu_policies.shapes import FlatBase, StatisticBase
+from changhu_policies.shapes import ContributionBase, FlatBase, StatisticBase
 from changhu_policies.vocabulary import FAMILY_ACCOUNT
 
 # The share whose payer a mark or a relative's account may change.
@@ -104,9 +104,7 @@ class ContributionRule:
         else:
             base = Fraction(base_fen)
         parts = tuple(
-            part
-            for share, fen in zip(self.shares, self._amounts(base), strict=True)
-            for part in share.parts(fen)
+            part for share, fen in zip(self.shares, self._amounts(base), strict=True) for part in share.parts(fen)
         )
         return Contribution(period=self.period, due_fen=sum(part.fen for part in parts), parts=parts)
 
@@ -129,21 +127,27 @@ def contribution_rule(
     county: str | None = None,
     family_account: bool = False,
 ) -> ContributionRule:
-    """The rule for a category on a day; `pack` decides by `contribution.*`.
+    """The rule for a category on a day; the pack's `contribution.*` decide.
 
     Raises PolicyMissing, or PolicyNotInForce before the pack or the category's collection begins.
     """
-    begun = pack.value("contribution.collection", on=on, category=category, county=county)
-    collected, period = _period(begun.value, on)
-    by_mark = _Marks(pack, category, county, frozenset(marks), family_account, max(collected, begun.start))
-    basis = by_mark.base()
-    shares = tuple(_shares(pack, category, county, by_mark, basis))
-    rounding = pack.value("contribution.rounding", on=by_mark.on, category=category, county=county)
+    collection = pack.value("contribution.collection", on=on, category=category, county=county)
+    begun, period = _period(collection.value, on)
+    case = _Case(
+        pack=pack,
+        category=category,
+        county=county,
+        on=max(begun, collection.start),
+        there=frozenset(marks) | ({FAMILY_ACCOUNT} if family_account else frozenset()),
+    )
+    base = case.of_first_mark("contribution.base_by_mark") or case.value("contribution.base")
+    rounding = case.value("contribution.rounding")
+    shares = tuple(_share(case, name, resting_on=(base, rounding)) for name in case.value("contribution.shares").value)
     return ContributionRule(
         pool=pack.pool,
         category=category,
         period=period,
-        base=_known_base(pack, basis, collected),
+        base=_known_base(pack, base.value, begun.year),
         shares=shares,
         rest=rounding.value.rest,
         pack_version=pack.version,
@@ -151,7 +155,7 @@ def contribution_rule(
 
 
 def _period(collection: CollectionRule, on: date) -> tuple[date, str]:
-    """The day on which the collection that a day belongs to began, and what it pays for."""
+    """The first day of the collection that a day belongs to, and the period that it pays for."""
     if collection.every == "month":
         month = Month.of(on)
         return month.first, str(month)
@@ -159,44 +163,65 @@ def _period(collection: CollectionRule, on: date) -> tuple[date, str]:
     return date(year, collection.month, 1), str(year + collection.years_ahead)
 
 
-@dataclass(frozen=True, slots=True)
-class _Marks:
-    """What a person's marks change, asked in the order that `contribution.mark_order` gives."""
+def _known_base(pack: Pack, base: ContributionBase, year: int) -> Fraction | None:
+    """The base where it is everybody's: unrounded, because only the contribution is an amount."""
+    if isinstance(base, FlatBase):
+        return Fraction(base.fen)
+    if isinstance(base, StatisticBase):
+        figure = pack.statistic(base.statistic, year - base.years_back)
+        return base.factor * int(figure.value)
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One position that people are in: what a pack is asked about, again and again."""
 
     pack: Pack
     category: str
     county: str | None
-    marks: frozenset[str]
-    family_account: bool
     on: date
+    there: frozenset[str]
 
-    def _having(self, parameter: str) -> list[tuple[str, Value]]:
-        there = self.marks | {FAMILY_ACCOUNT} if self.family_account else self.marks
-        order = self.pack.value("contribution.mark_order", on=self.on).value if there else ()
-        found = (
-            (
-                mark,
-                self.pack.find(parameter, on=self.on, category=self.category, county=self.county, mark=mark),
-            )
-            for mark in order
-            if there.issuperset(mark.split("+"))
-        )
-        return [(mark, value) for mark, value in found if value is not None]
+    def value(self, parameter: str, *, share: str | None = None) -> Value:
+        return self.pack.value(parameter, on=self.on, category=self.category, county=self.county, share=share)
 
-    def base(self) -> Value:
-        own = self._having("contribution.base_by_mark")
-        if own:
-            return own[0][1]
-        return self.pack.value("contribution.base", on=self.on, category=self.category, county=self.county)
+    def find(self, parameter: str, mark: str) -> Value | None:
+        return self.pack.find(parameter, on=self.on, category=self.category, county=self.county, mark=mark)
 
-    def payers(self) -> Iterator[Value | tuple[Value, int]]:
-        """Who pays the person's share instead of the person: with an amount where that is all they pay."""
-        for mark, payer in self._having("contribution.payer_by_mark"):
-            fixed = self.pack.find(
-                "contribution.subsidy_fen",
-                on=self.on,
-                category=self.category,
-                county=self.county,
-                mark=mark,
-            )
-            yield payer if fixed is None else (payer, fixed.value)
+    def of_marks(self, parameter: str) -> list[tuple[str, Value]]:
+        """What the parameter says of each mark that is there, in the order of `contribution.mark_order`."""
+        order = self.value("contribution.mark_order").value if self.there else ()
+        there = (mark for mark in order if self.there.issuperset(mark.split("+")))
+        return [(mark, value) for mark in there if (value := self.find(parameter, mark)) is not None]
+
+    def of_first_mark(self, parameter: str) -> Value | None:
+        return next((value for _, value in self.of_marks(parameter)), None)
+
+
+def _share(case: _Case, name: str, *, resting_on: tuple[Value, ...]) -> Share:
+    """A share with its payers: the person's may be paid by whoever a mark names, in full or in part."""
+    rate = case.value("contribution.rate", share=name)
+    marked = case.of_marks("contribution.payer_by_mark") if name == PERSON else []
+    # The order among the marks is itself a rule, and counts only where two of them compete.
+    order = (case.value("contribution.mark_order"),) if len(marked) > 1 else ()
+    payers = []
+    for mark, payer in marked:
+        fixed = case.find("contribution.subsidy_fen", mark)
+        payers.append(_payer(payer, rate, *order, *resting_on, fixed=fixed))
+        if fixed is None:
+            break
+    else:
+        payers.append(_payer(case.value("contribution.payer", share=name), rate, *order, *resting_on))
+    return Share(name=name, rate=rate.value, payers=tuple(payers))
+
+
+def _payer(payer: Value, *resting_on: Value, fixed: Value | None = None) -> Payer:
+    values = (payer, *resting_on, *((fixed,) if fixed else ()))
+    return Payer(
+        payer=payer.value,
+        clause=payer.clause,
+        status=weakest(*(value.status for value in values)),
+        readings=tuple(value.reading for value in values if value.reading),
+        fen_max=fixed.value if fixed else None,
+    )
