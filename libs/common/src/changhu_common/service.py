@@ -5,7 +5,7 @@ because one relay leads and a group's partitions have one owner each.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,10 +51,16 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a service adds to the common frame: its routes, and what it listens to."""
+    """What a service adds to the common frame.
+
+    `loops` run beside the relay and the consumer until they are told to stop; `backlog` counts the
+    work that they have still to do.
+    """
 
     routers: Sequence[APIRouter]
     subscription: Subscription | None = None
+    loops: Sequence[Callable[[asyncio.Event], Awaitable[None]]] = ()
+    backlog: Callable[[], Awaitable[int]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,31 +85,29 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """How much is on its way through a service: to be told, to be heard, parked."""
+    """How much is on its way through a service: to be told, to be heard, to be worked off, parked."""
 
     outbox: int
     lag: dict[str, int]
+    backlog: int
     parked: int
-
-    @property
-    def idle(self) -> bool:
-        return not self.outbox and not any(self.lag.values())
 
 
 class Worker:
     """Relays a service's outbox and consumes its topics until it is stopped."""
 
-    def __init__(self, resources: Resources, subscription: Subscription | None) -> None:
+    def __init__(self, resources: Resources, parts: Parts) -> None:
         self._resources = resources
+        self._parts = parts
         self.relay = Relay(database=resources.database, bus=resources.bus)
         self.consumer = (
             Consumer(
                 database=resources.database,
                 bus=resources.bus,
                 registry=REGISTRY,
-                subscription=subscription,
+                subscription=parts.subscription,
             )
-            if subscription
+            if parts.subscription
             else None
         )
 
@@ -113,6 +117,8 @@ class Worker:
             tasks.create_task(self.relay.run(stop))
             if self.consumer:
                 tasks.create_task(self.consumer.run(stop))
+            for loop in self._parts.loops:
+                tasks.create_task(loop(stop))
 
     async def flow(self) -> Flow:
         spine = self._resources.database.spine
@@ -122,7 +128,8 @@ class Worker:
             )
             parked = await connection.scalar(select(func.count()).select_from(spine.parked))
         lag = {each.topic: each.messages for each in await self.consumer.lag()} if self.consumer else {}
-        return Flow(outbox=outbox or 0, lag=lag, parked=parked or 0)
+        backlog = await self._parts.backlog() if self._parts.backlog else 0
+        return Flow(outbox=outbox or 0, lag=lag, backlog=backlog, parked=parked or 0)
 
 
 def open_clock(settings: ServiceSettings) -> Clock:
@@ -156,7 +163,7 @@ def open_resources(settings: ServiceSettings, service: Service) -> Resources:
 def new_app(service: Service, resources: Resources, *, work: bool = True) -> FastAPI:
     """A service's app. `work=False` leaves its worker to another process (or to a test)."""
     parts = service.build(resources)
-    worker = Worker(resources, parts.subscription)
+    worker = Worker(resources, parts)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

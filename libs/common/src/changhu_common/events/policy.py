@@ -1,6 +1,6 @@
 """What an operator supplied where a document leaves a value open, once another person approved it."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,10 @@ VALUE = Topic("policy.value", "pool", "values that a document leaves open (ÂèÇÊï
 
 
 class PolicyValueApproved(Event):
-    """A statistic (with the `year` that it measures) or a parameter's value from `start` on."""
+    """A parameter's value, or a statistic of the year from `start` to `end`, with the paper that says it.
+
+    Of two values for the same days the one approved later holds.
+    """
 
     TYPE = "policy_value.approved"
     TOPIC = VALUE
@@ -20,17 +23,15 @@ class PolicyValueApproved(Event):
 
     value_id: UUID
     pool: str
-    kind: str
-    name: str
-    year: int | None = None
-    selectors: dict[str, str] = Field(default_factory=dict)
+    parameter: str
+    qualifiers: dict[str, str | int] = Field(default_factory=dict)
     value: Any
-    start: date | None = None
+    start: date
     end: date | None = None
-    source_document: str
-    revision: int
+    source: str
     entered_by: str
     approved_by: str
+    approved_at: datetime
 
 
 POLICY_EVENTS: tuple[type[Event], ...] = (PolicyValueApproved,)

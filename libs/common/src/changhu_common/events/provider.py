@@ -88,7 +88,10 @@ class PricesPublished(Event):
 
 
 class StaffState(Event):
-    """A member of an organisation's staff and what they may do; `person_id` where they are insured here."""
+    """A member of an organisation's staff and what they may do.
+
+    `account` is the subject of the tokens they log in with; `person_id` their own where they are insured here.
+    """
 
     TOPIC = ORGANIZATION
     KEY = "organization_id"
@@ -98,6 +101,7 @@ class StaffState(Event):
     pool: str
     revision: int
     roles: tuple[StaffRole, ...]
+    account: str
     person_id: UUID | None = None
     start: date
     end: date | None = None
