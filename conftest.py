@@ -3,7 +3,6 @@
 import itertools
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,8 +11,6 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 from changhu_standalone.postgres import EmbeddedPostgres
 from psycopg import sql
-
-sys.path.insert(0, str(Path(__file__).parent))  # for tests.support: pytest's importlib mode leaves the path alone
 
 from tests.support.kafka import Broker, Cluster, KafkaUnavailable, find_broker
 

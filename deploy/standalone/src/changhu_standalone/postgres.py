@@ -49,6 +49,7 @@ STOP_SECONDS_MAX = 60.0  # a fast shutdown writes a checkpoint; after this it is
 QUIT_SECONDS_MAX = 5.0  # nothing is written any more
 SPAWNS_MAX = 5  # a server that fails this often with nobody else in the folder will not come
 SOCKET_PATH_BYTES_MAX = 107  # sockaddr_un.sun_path less its closing zero
+SEPARATORS = set(',:"')  # libpq and SQLAlchemy would read two hosts, or a host and a port
 POLL_SECONDS = 0.02
 
 SETTINGS = {
@@ -87,9 +88,10 @@ class EmbeddedPostgres:
 
     @property
     def socket_dir(self) -> Path:
-        """In the folder where that fits into a socket's address; else in /tmp, named after the folder."""
+        """In the folder where a socket's address and a database's can hold that; else in /tmp, named after it."""
         inside = self.data_dir / "socket"
-        if len(os.fsencode(inside / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_BYTES_MAX:
+        fits = len(os.fsencode(inside / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_BYTES_MAX
+        if fits and not set(str(inside)) & SEPARATORS:
             return inside
         name = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
         return Path("/tmp") / f"changhu-{name}"  # noqa: S108  _private_folder refuses one that somebody else made
@@ -97,7 +99,7 @@ class EmbeddedPostgres:
     def url(self, database: str, user: str = SUPERUSER, *, driver: str | None = None) -> str:
         """A libpq address; with `driver="psycopg"` the same for SQLAlchemy."""
         scheme = f"postgresql+{driver}" if driver else "postgresql"
-        query = urlencode({"host": str(self.socket_dir), "port": PORT})
+        query = urlencode({"host": str(self.socket_dir), "port": PORT}, quote_via=quote)
         return f"{scheme}://{quote(user, safe='')}@/{quote(database, safe='')}?{query}"
 
     @staticmethod
@@ -105,9 +107,7 @@ class EmbeddedPostgres:
         """The package's own `psql`, `pg_dump`, `pgbench`, …"""
         return BINARIES / name
 
-    def connect(
-        self, database: str = SUPERUSER, user: str = SUPERUSER
-    ) -> psycopg.Connection[tuple[Any, ...]]:
+    def connect(self, database: str = SUPERUSER, user: str = SUPERUSER) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection that commits each statement: for CREATE DATABASE and the like."""
         return psycopg.connect(self.url(database, user), autocommit=True, connect_timeout=5)
 
@@ -213,23 +213,24 @@ class EmbeddedPostgres:
     def _bring_up(self) -> None:
         deadline = time.monotonic() + START_SECONDS_MAX
         spawns = 0
-        while not self._answers():
+        while (refusal := self._refusal()) is not None:
             if not self._child_lives() and not self._somebody_lives():
                 if spawns == SPAWNS_MAX:
-                    raise PostgresDidNotStart(self._report(f"failed {spawns} times"))
+                    raise PostgresDidNotStart(self._report(f"failed {spawns} times", refusal))
                 self._spawn()
                 spawns += 1
             if time.monotonic() > deadline:
-                raise PostgresDidNotStart(self._report(f"did not answer in {START_SECONDS_MAX:.0f} s"))
+                raise PostgresDidNotStart(self._report(f"did not answer in {START_SECONDS_MAX:.0f} s", refusal))
             time.sleep(POLL_SECONDS)
 
-    def _answers(self) -> bool:
+    def _refusal(self) -> str | None:
+        """Why the server does not answer a query; nothing once it does."""
         try:
             with self.connect() as connection:
                 connection.execute("SELECT 1")
-        except psycopg.OperationalError:
-            return False
-        return True
+        except psycopg.OperationalError as error:
+            return str(error)
+        return None
 
     def _spawn(self) -> None:
         """Start the server in a session of its own: Ctrl-C is for its owner, who stops it in good order."""
@@ -300,9 +301,9 @@ class EmbeddedPostgres:
     def _child_lives(self) -> bool:
         return self._child is not None and self._child.poll() is None
 
-    def _report(self, what: str) -> str:
+    def _report(self, what: str, refusal: str) -> str:
         tail = self.log.read_text(errors="replace").splitlines()[-20:] if self.log.exists() else []
-        return "\n".join([f"PostgreSQL in {self.data_dir} {what}; the end of {self.log.name}:", *tail])
+        return "\n".join([f"PostgreSQL in {self.data_dir} {what}: {refusal}", f"The end of {self.log}:", *tail])
 
     # -- turns, users, signals
 

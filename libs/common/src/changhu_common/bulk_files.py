@@ -94,9 +94,7 @@ def _unpacked(content: bytes, columns: Sequence[BulkColumn]) -> BulkFile:
             if any(each.filename == "[Content_Types].xml" for each in inside):
                 for each in inside:
                     # Reading to the end also proves the announced size and the checksum of each part.
-                    part = archive.read(each)
-                    if each.filename.startswith("xl/worksheets/"):
-                        _check_sheet(part)
+                    _check_part(each.filename, archive.read(each))
                 return _from_xlsx(content, columns)
             inside = [each for each in inside if not each.filename.startswith("__MACOSX/")]
             if len(inside) != 1:
@@ -108,8 +106,10 @@ def _unpacked(content: bytes, columns: Sequence[BulkColumn]) -> BulkFile:
         raise InvalidFile("文件已加密或压缩方式不受支持；请去掉密码后重新上传") from error
 
 
-def _check_sheet(part: bytes) -> None:
-    if _FORMULA.search(part):
+def _check_part(name: str, part: bytes) -> None:
+    if name == "xl/workbook.bin":
+        raise InvalidFile("这是 XLSB 文件；请另存为 XLSX 或 CSV UTF-8 后重新上传")
+    if name.startswith("xl/worksheets/") and _FORMULA.search(part):
         # Only a formula's last value can be read, and one that failed would read as an empty cell.
         raise InvalidFile("工作表中含有公式；请复制全部单元格，选择性粘贴为数值后重新上传")
     if _FAR_COLUMN.search(part):

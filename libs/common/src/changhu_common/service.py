@@ -5,7 +5,7 @@ because one relay leads and a group's partitions have one owner each.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +59,7 @@ class Parts:
 
     routers: Sequence[APIRouter]
     subscription: Subscription | None = None
-    loops: Sequence[Callable[[asyncio.Event], Awaitable[None]]] = ()
+    loops: Sequence[Callable[[asyncio.Event], Coroutine[None, None, None]]] = ()
     backlog: Callable[[], Awaitable[int]] | None = None
 
 
