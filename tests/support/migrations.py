@@ -15,6 +15,12 @@ from changhu_common.service import Service
 from changhu_standalone.postgres import EmbeddedPostgres
 
 
+def assert_migrated(service: Service, server: EmbeddedPostgres, database: str) -> None:
+    """Fail where the tables in code and those that the migrations make (in `database`) differ."""
+    url = server.url(database, f"{service.database}_owner", driver="psycopg")
+    command.check(migration_config(versions=service.migrations, metadata=service.metadata, url=url))
+
+
 def main(name: str, message: str) -> None:
     service: Service = importlib.import_module(f"{name.replace('-', '_')}.app").SERVICE
     with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder), durable=False) as server:
