@@ -32,9 +32,7 @@ def test_ids_rise_when_the_wall_clock_goes_back(monkeypatch: pytest.MonkeyPatch)
 
 def test_threads_never_make_the_same_id() -> None:
     made: list[UUID] = []
-    threads = [
-        threading.Thread(target=lambda: made.extend([new_id() for _ in range(5000)])) for _ in range(4)
-    ]
+    threads = [threading.Thread(target=lambda: made.extend([new_id() for _ in range(5000)])) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -78,9 +78,7 @@ def test_scientific_notation_has_its_own_reason(text: str) -> None:
     assert "科学计数法" in reason(text)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "211102500101123", number() + "0", number().replace("1", "１"), "x" * 18]
-)
+@pytest.mark.parametrize("text", ["", "211102500101123", number() + "0", number().replace("1", "１"), "x" * 18])
 def test_anything_but_eighteen_plain_characters_is_refused(text: str) -> None:
     assert "18 位" in reason(text)
 
