@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from changhu_common.errors import FieldError
 
@@ -19,7 +19,7 @@ from changhu_policies.national import catalogues, scales
 from changhu_policies.parameters import FILES, PARAMETERS
 from changhu_policies.refusals import PackInvalid
 from changhu_policies.shapes import LimitBase, StatisticBase
-from changhu_policies.values import DAY_ONE, Value, read_entry
+from changhu_policies.values import DAY_ONE, Value, plain, read_entry
 from changhu_policies.vocabulary import CATEGORIES, FAMILY_ACCOUNT, MARKS, MODES, OTHER_BENEFITS, SHARES
 from changhu_policies.yamls import read_yaml
 
@@ -201,3 +201,23 @@ def _dangling(content: Content, grouped: Mapping[str, list[Value]]) -> Iterator[
         for value in grouped.get(name, ()):
             if (mark := dict(value.qualifiers).get("mark")) not in ordered:
                 yield FieldError(name, f"contribution.mark_order does not place {mark}")
+
+
+def golden_cases(pool: str) -> list[dict[str, Any]]:
+    """The pack's own worked examples: `name`, what to `try`, its `input`, and (part of) the `answer`.
+
+    This library cannot answer them: whoever has the rules runs them.
+    """
+    path = folder_of(pool) / "golden.yaml"
+    try:
+        cases = plain(read_yaml(path)) or []
+    except (OSError, ValueError) as error:
+        raise PackInvalid(pool=pool, errors=[FieldError("golden", str(error))]) from error
+    wrong = [
+        FieldError(f"golden.{number}", "must say name, try, input, answer")
+        for number, case in enumerate(cases)
+        if not isinstance(case, dict) or set(case) != {"name", "try", "input", "answer"}
+    ]
+    if wrong:
+        raise PackInvalid(pool=pool, errors=wrong)
+    return cast("list[dict[str, Any]]", cases)

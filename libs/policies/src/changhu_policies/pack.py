@@ -118,6 +118,11 @@ class Pack:
         clauses = [value.clause for value in self.tables.get(name, ())]
         raise self._missing(name, clauses[0] if clauses else SILENT, year)
 
+    def insures(self, category: str) -> bool:
+        """Whether the category is ever insured here; a draft that leaves it open refuses nobody."""
+        said = self.tables["pool.insured"]
+        return any(value.status == "missing" or category in value.value for value in said)
+
     def refuse_before_start(self, on: date) -> None:
         if on < self.start:
             raise PolicyNotInForce(pool=self.pool, on=on)

@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+MERGE = "tag:yaml.org,2002:merge"
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -15,6 +16,8 @@ class _Strict(_Loader):  # type: ignore[misc]  # the C loader where there is one
 def _mapping_once(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:
     seen = set()
     for key_node, _ in node.value:
+        if key_node.tag == MERGE:  # "<<" brings in another mapping, which this one may override
+            continue
         key = loader.construct_object(key_node, deep=True)
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"{key!r} is written twice", key_node.start_mark)

@@ -1,0 +1,27 @@
+"""The one command line. Each group of commands is a file of its own; here they only get their names.
+
+What a command needs is imported when it runs, so that `--help` and a small question stay quick.
+"""
+
+import sys
+
+import typer
+
+from changhu_standalone.cli import policy, trying
+
+app = typer.Typer(
+    name="changhu",
+    help="长护 Changhu：城市长期护理保险的业务系统。",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # a traceback must not print people's data
+)
+app.add_typer(trying.app, name="try")
+app.add_typer(policy.app, name="policy")
+
+
+def main() -> None:
+    """The entry point of the `changhu` command; what it prints is UTF-8 on every machine."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8")
+    app()
