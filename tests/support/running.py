@@ -3,9 +3,7 @@
 `hear` gives it events as the bus would; `told` is what it has put into its outbox.
 """
 
-import base64
 import itertools
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -23,6 +21,7 @@ from changhu_common.database import Database
 from changhu_common.events import REGISTRY, Envelope, Event
 from changhu_common.events.cloudevents import decode, encode
 from changhu_common.events.registry import DEAD_SUFFIX
+from changhu_common.field_encryption import FieldKey, IndexKey
 from changhu_common.ids import new_id
 from changhu_common.migrating import migrate
 from changhu_common.provisioning import provision
@@ -34,10 +33,6 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 START = datetime(2026, 7, 1, 1, 0, tzinfo=UTC)
-
-
-def random_key() -> SecretStr:
-    return SecretStr(base64.b64encode(os.urandom(32)).decode())
 
 
 class Running:
@@ -145,9 +140,9 @@ def settings_for(postgres: EmbeddedPostgres) -> Callable[..., ServiceSettings]:
             clock_file=clock_file,
             oidc_issuer="https://issuer.test",
             oidc_jwks="unused",
-            field_keys={"k1": random_key()},
+            field_keys={"k1": SecretStr(FieldKey.generated("aes-256-gcm").written())},
             field_key_current="k1",
-            index_keys={"1": random_key()},
+            index_keys={"1": SecretStr(IndexKey.generated("hmac-sm3").written())},
             index_key_current="1",
             **{"bus": "postgres", "bus_url": SecretStr("unused"), **more},
         )

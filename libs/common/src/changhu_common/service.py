@@ -5,6 +5,7 @@ because one relay leads and a group's partitions have one owner each.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from typing import Annotated
 
 import uvicorn
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import PlainTextResponse
 from sqlalchemy import MetaData, func, select, text
 from starlette.middleware.base import RequestResponseEndpoint
 
@@ -25,6 +25,8 @@ from changhu_common.clock import Clock, FileClock, SystemClock
 from changhu_common.consumer import Consumer, Parked, Subscription
 from changhu_common.database import Actor, Database
 from changhu_common.events import REGISTRY, topic_names
+from changhu_common.logs import set_up_logs
+from changhu_common.metrics import CONTENT_TYPE, Metrics
 from changhu_common.problems import install_problems
 from changhu_common.relay import Relay
 from changhu_common.requests import origin_of
@@ -88,6 +90,7 @@ class Flow:
     """How much is on its way through a service: to be told, to be heard, to be worked off, parked."""
 
     outbox: int
+    outbox_oldest_seconds: float
     lag: dict[str, int]
     backlog: int
     parked: int
@@ -123,13 +126,25 @@ class Worker:
     async def flow(self) -> Flow:
         spine = self._resources.database.spine
         async with self._resources.database.read() as connection:
-            outbox = await connection.scalar(
-                select(func.count()).select_from(spine.outbox).where(spine.outbox.c.published_at.is_(None))
-            )
+            outbox, oldest = (
+                await connection.execute(
+                    select(
+                        func.count(),
+                        # The database's own time on both sides: a moved clock says nothing of waiting.
+                        func.coalesce(func.extract("epoch", func.now() - func.min(spine.outbox.c.created_at)), 0),
+                    ).where(spine.outbox.c.published_at.is_(None))
+                )
+            ).one()
             parked = await connection.scalar(select(func.count()).select_from(spine.parked))
         lag = {each.topic: each.messages for each in await self.consumer.lag()} if self.consumer else {}
         backlog = await self._parts.backlog() if self._parts.backlog else 0
-        return Flow(outbox=outbox or 0, lag=lag, backlog=backlog, parked=parked or 0)
+        return Flow(
+            outbox=outbox,
+            outbox_oldest_seconds=float(oldest),
+            lag=lag,
+            backlog=backlog,
+            parked=parked or 0,
+        )
 
 
 def open_clock(settings: ServiceSettings) -> Clock:
@@ -164,6 +179,7 @@ def new_app(service: Service, resources: Resources, *, work: bool = True) -> Fas
     """A service's app. `work=False` leaves its worker to another process (or to a test)."""
     parts = service.build(resources)
     worker = Worker(resources, parts)
+    metrics = Metrics(service.name)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -190,15 +206,24 @@ def new_app(service: Service, resources: Resources, *, work: bool = True) -> Fas
     @app.middleware("http")
     async def trace(request: Request, call_next: RequestResponseEndpoint) -> Response:
         enter_trace(request.headers.get("traceparent"))
-        return await call_next(request)
+        began = time.perf_counter()
+        response = await call_next(request)
+        route = request.scope.get("route")
+        metrics.request(
+            method=request.method,
+            route=route.path if route else "unknown",
+            status=response.status_code,
+            seconds=time.perf_counter() - began,
+        )
+        return response
 
-    app.include_router(_operations(service.name, worker, resources))
+    app.include_router(_operations(service.name, worker, resources, metrics))
     for router in parts.routers:
         app.include_router(router)
     return app
 
 
-def _operations(name: str, worker: Worker, resources: Resources) -> APIRouter:
+def _operations(name: str, worker: Worker, resources: Resources, metrics: Metrics) -> APIRouter:
     """What those who run the service look at: is it alive, is it behind, what is parked."""
     router = APIRouter(tags=["operations"])
     Operator = Annotated[Caller, allow(Role.OPERATOR)]
@@ -213,9 +238,16 @@ def _operations(name: str, worker: Worker, resources: Resources) -> APIRouter:
             await connection.execute(text("SELECT 1"))
         return {"service": name, "status": "ready"}
 
-    @router.get("/metrics", response_class=PlainTextResponse)
-    async def metrics() -> str:
-        return await exposition(name, worker, resources)
+    @router.get("/metrics")
+    async def exposition() -> Response:
+        flow = await worker.flow()
+        metrics.flow(
+            outbox=flow.outbox,
+            outbox_oldest_seconds=flow.outbox_oldest_seconds,
+            lag=flow.lag,
+            parked=flow.parked,
+        )
+        return Response(metrics.exposition(), media_type=CONTENT_TYPE)
 
     @router.get("/flow")
     async def flow() -> Flow:
@@ -234,18 +266,9 @@ def _operations(name: str, worker: Worker, resources: Resources) -> APIRouter:
     return router
 
 
-async def exposition(name: str, worker: Worker, resources: Resources) -> str:
-    """The service's gauges in Prometheus' text format."""
-    flow = await worker.flow()
-    lines = [
-        "# TYPE changhu_outbox_events gauge",
-        f'changhu_outbox_events{{service="{name}"}} {flow.outbox}',
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def main(service: Service) -> None:
     """Serve one service on its own until SIGTERM or SIGINT; requests and the batch in hand are finished first."""
     settings = ServiceSettings()  # type: ignore[call-arg]  # from the environment
+    set_up_logs(service=service.name, json=settings.environment == "production")
     app = new_app(service, open_resources(settings, service))
     uvicorn.run(app, host=settings.host, port=settings.port, log_config=None)

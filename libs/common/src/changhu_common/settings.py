@@ -10,6 +10,8 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from changhu_common.field_encryption import BlindIndex, FieldCipher, FieldKey, IndexKey
+
 
 class ServiceSettings(BaseSettings):
     """The settings that every service has."""
@@ -30,10 +32,10 @@ class ServiceSettings(BaseSettings):
     # Where the issuer's keys (JWKS) are: an address or a file.
     oidc_jwks: str
 
-    # Key id → 32 bytes in base64. The current one encrypts; the others still decrypt.
+    # Key id → "aes-256-gcm:BASE64" or "sm4-gcm:BASE64". The current one encrypts; the others still decrypt.
     field_keys: dict[str, SecretStr] = Field(default_factory=dict)
     field_key_current: str = ""
-    # Version → 32 bytes in base64, for the keyed index of resident numbers.
+    # Version → "hmac-sm3:BASE64" or "hmac-sha256:BASE64", for keyed indexes such as that of resident numbers.
     index_keys: dict[str, SecretStr] = Field(default_factory=dict)
     index_key_current: str = ""
 
@@ -52,3 +54,13 @@ class ServiceSettings(BaseSettings):
         if self.bus == "postgres" and not self.bus_url.get_secret_value():
             raise ValueError("CHANGHU_BUS=postgres needs CHANGHU_BUS_URL")
         return self
+
+    def field_cipher(self) -> FieldCipher:
+        """What encrypts identifying fields (敏感字段) in this deployment."""
+        keys = {name: FieldKey.parse(key.get_secret_value()) for name, key in self.field_keys.items()}
+        return FieldCipher(keys, current=self.field_key_current)
+
+    def blind_index(self, purpose: str) -> BlindIndex:
+        """What finds an encrypted field again by its value; `purpose` keeps two fields' indexes apart."""
+        keys = {version: IndexKey.parse(key.get_secret_value()) for version, key in self.index_keys.items()}
+        return BlindIndex(keys, current=self.index_key_current, purpose=purpose)
