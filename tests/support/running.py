@@ -140,9 +140,9 @@ def settings_for(postgres: EmbeddedPostgres) -> Callable[..., ServiceSettings]:
             clock_file=clock_file,
             oidc_issuer="https://issuer.test",
             oidc_jwks="unused",
-            field_keys={"k1": SecretStr(FieldKey.generated("aes-256-gcm").written())},
+            field_keys={"k1": SecretStr(FieldKey.generated().written())},
             field_key_current="k1",
-            index_keys={"1": SecretStr(IndexKey.generated("hmac-sm3").written())},
+            index_keys={"1": SecretStr(IndexKey.generated().written())},
             index_key_current="1",
             **{"bus": "postgres", "bus_url": SecretStr("unused"), **more},
         )
