@@ -10,8 +10,8 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from changhu_common.bus.port import BATCH_MESSAGES_MAX, PARTITIONS, Batch, Delivered, Lag, Message
 
-# -1 takes the broker's default.replication.factor: how many copies is the cluster's business.
-BROKERS_DEFAULT_REPLICATION = -1
+# A topic has this many copies, or as many as there are brokers.
+REPLICATION_MAX = 3
 
 LINGER_MILLISECONDS = 5
 
@@ -31,9 +31,10 @@ class KafkaBus:
         missing = set(topics) - set(await admin.list_topics())
         if not missing:
             return
+        brokers = (await admin.describe_cluster())["brokers"]
         answer = await admin.create_topics(
             [
-                NewTopic(name=name, num_partitions=PARTITIONS, replication_factor=BROKERS_DEFAULT_REPLICATION)
+                NewTopic(name=name, num_partitions=PARTITIONS, replication_factor=min(REPLICATION_MAX, len(brokers)))
                 for name in sorted(missing)
             ]
         )
@@ -169,4 +170,9 @@ class KafkaReader:
             )
 
     async def rewind(self) -> None:
-        await self._consumer.seek_to_committed()
+        for place in self._consumer.assignment():
+            offset = await self._consumer.committed(place)
+            if offset is None:  # a group that has not committed yet begins at the beginning
+                await self._consumer.seek_to_beginning(place)
+            else:
+                self._consumer.seek(place, offset)

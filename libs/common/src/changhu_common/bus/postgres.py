@@ -6,13 +6,13 @@ connection that it reads with, so a member that lost its lock cannot read on.
 """
 
 import asyncio
-import json
 import zlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
 from changhu_common.bus.port import BATCH_MESSAGES_MAX, PARTITIONS, Batch, Delivered, Lag, Message
@@ -97,7 +97,7 @@ class PostgresBus:
                 copy.set_types(["text", "int4", "int8", "text", "jsonb", "bytea"])
                 for place, of_partition in by_place.items():
                     for offset, message in enumerate(of_partition, first[place]):
-                        headers = json.dumps(dict(message.headers))
+                        headers = Jsonb(dict(message.headers))
                         await copy.write_row((*place, offset, message.key, headers, message.value))
             await connection.execute(f"NOTIFY {CHANNEL}")
 
