@@ -10,8 +10,6 @@ beside `sub`, `name` and, for insured people, `person` (their own id) and `wards
 
 import asyncio
 import json
-import os
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
@@ -29,6 +27,7 @@ from joserfc.jwk import ECKey, KeySet
 
 from changhu_common.clock import Clock
 from changhu_common.errors import Refusal
+from changhu_common.private_files import kept_secret
 from changhu_common.roles import Caller, Grant, Role
 
 # Asymmetric ones only: a public key must never be usable as a shared secret (RFC 8725, 3.1).
@@ -241,22 +240,7 @@ class DevelopmentIssuer:
 
 
 def _private_key(path: Path) -> ECKey:
-    """The key in the file, made at the first call; several processes that start at once agree on one."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # mkstemp makes the file private (0600); a link, unlike a rename, never replaces what another made.
-        handle, beside = tempfile.mkstemp(dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(ECKey.generate_key("P-256").as_pem(private=True))
-                os.fsync(file.fileno())
-            os.link(beside, path)
-        except FileExistsError:
-            pass
-        finally:
-            os.unlink(beside)
-    if path.stat().st_mode & 0o077:
-        raise PermissionError(f"{path} can be read by others; a private key must have mode 0600")
-    key = ECKey.import_key(path.read_bytes())
+    secret = kept_secret(path, lambda: ECKey.generate_key("P-256").as_pem(private=True))
+    key = ECKey.import_key(secret)
     key.ensure_kid()
     return key
