@@ -8,7 +8,7 @@ nobody (category, mode, county) left out where the value differs by them.
 import itertools
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
@@ -201,6 +201,20 @@ def _dangling(content: Content, grouped: Mapping[str, list[Value]]) -> Iterator[
         for value in grouped.get(name, ()):
             if (mark := dict(value.qualifiers).get("mark")) not in ordered:
                 yield FieldError(name, f"contribution.mark_order does not place {mark}")
+
+
+def amended(content: Content, entries: Mapping[str, Any]) -> Content:
+    """The same pack with some parameters said anew, checked as a whole: what a changed rule would be."""
+    errors: list[FieldError] = []
+    kept = [value for value in content.values if value.parameter not in entries]
+    since = next((v.value for v in content.values if v.parameter == "pool.in_force" and v.value), DAY_ONE)
+    for name, said in entries.items():
+        kept += _read_parameter(PARAMETERS[name].file, name, said, since, errors)
+    result = replace(content, values=tuple(kept))
+    errors += _contradictions(result)
+    if errors:
+        raise PackInvalid(pool=content.pool, errors=errors)
+    return result
 
 
 def golden_cases(pool: str) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The national scale and the national catalogue: the same for every pool, named by id and version."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,9 +43,11 @@ class Scale:
     """A disability scale (失能等级评估量表): the grade is read from a table of two bands.
 
     The rows of `combination` are the bands of the first dimension, its columns the worst band of the others.
+    `version` is a hash of what the scale says, wording included.
     """
 
     id: str
+    version: str
     dimensions: tuple[Dimension, ...]
     combination: Mapping[str, Mapping[str, int]]
     status: Status
@@ -101,6 +104,7 @@ def scales() -> Mapping[str, Scale]:
     )
     scale = Scale(
         id=said["id"],
+        version=hashlib.sha256(json.dumps(plain(said), ensure_ascii=False, sort_keys=True).encode()).hexdigest()[:12],
         dimensions=dimensions,
         combination={row: dict(zip(columns, table[row], strict=True)) for row in columns},
         status=table["status"],

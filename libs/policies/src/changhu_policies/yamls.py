@@ -26,6 +26,11 @@ def _mapping_once(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:
     return mapping
 
 
+# YAML 1.1 takes `on`, `no`, `y` for booleans; here only true and false are.
+_Strict.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in resolvers if first in "tTfF" or not tag.endswith(":bool")]
+    for first, resolvers in _Loader.yaml_implicit_resolvers.items()
+}
 _Strict.add_constructor("tag:yaml.org,2002:map", _mapping_once)
 
 

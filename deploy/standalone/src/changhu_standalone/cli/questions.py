@@ -9,6 +9,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
@@ -33,33 +34,30 @@ def _wrong(reason: str) -> PydanticCustomError:
 
 
 def _day(said: Any) -> date:
-    try:
-        if isinstance(said, str) and _DAY.fullmatch(said) and (day := date.fromisoformat(said)).year in YEARS:
-            return day
-    except ValueError:
-        pass
+    if isinstance(said, str) and _DAY.fullmatch(said):
+        with suppress(ValueError):
+            if (day := date.fromisoformat(said)).year in YEARS:
+                return day
     raise _wrong("须为日期，如2026-07-15")
 
 
 def _moment(said: Any) -> datetime:
-    try:
-        if isinstance(said, str) and _MOMENT.fullmatch(said):
+    moment = None
+    if isinstance(said, str) and _MOMENT.fullmatch(said):
+        with suppress(ValueError):
             moment = datetime.fromisoformat(said)
-            if moment.tzinfo is None:
-                raise _wrong("须写明时区，如2026-07-03T09:00:00+08:00")
-            if moment.year in YEARS:
-                return moment
-    except ValueError:
-        pass
-    raise _wrong("须为带时区的时间，如2026-07-03T09:00:00+08:00")
+    if moment is None or moment.year not in YEARS:
+        raise _wrong("须为时间，如2026-07-03T09:00:00+08:00")
+    if moment.tzinfo is None:
+        raise _wrong("须写明时区，如2026-07-03T09:00:00+08:00")
+    return moment
 
 
 def _month(said: Any) -> Month:
-    try:
-        if isinstance(said, str) and (month := Month.parse(said)).year in YEARS:
-            return month
-    except ValueError:
-        pass
+    if isinstance(said, str):
+        with suppress(ValueError):
+            if (month := Month.parse(said)).year in YEARS:
+                return month
     raise _wrong("须为月份，如2026-07")
 
 
@@ -208,7 +206,7 @@ def ask(question: type[Question], said: Any) -> Question:
 
 
 def _path(place: Sequence[int | str]) -> str:
-    return ".".join(str(step) for step in place)
+    return ".".join(str(step) for step in place if step != "[key]")
 
 
 _REASONS: Final = {
