@@ -151,7 +151,8 @@ def test_no_value_of_the_pack_escapes_these_tables() -> None:
     def known(value: Value) -> tuple[str, frozenset[tuple[str, str | int]]]:
         return value.parameter, frozenset(value.qualifiers)
 
-    tables = {(name, frozenset(q.items())) for name, q, *_ in (*RULES, *MISSING)}
+    tables = {(rule[0], frozenset(rule[1].items())) for rule in RULES}
+    tables |= {(one[0], frozenset(one[1].items())) for one in MISSING}
     tables |= {(name, frozenset()) for name, *_ in TOLD}
     assert {known(value) for value in load_pack(POOL).values()} == tables
 

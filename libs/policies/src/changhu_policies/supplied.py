@@ -112,7 +112,7 @@ class Supplied:
 
     @classmethod
     def from_folder(cls, folder: Path) -> Self:
-        """From one YAML file a pool (`211100.yaml`), as they are exported.
+        """From one YAML file a pool (`<code>.yaml`), as they are exported.
 
         Each says `statistics: {name: {year: {value, source, …}}}` and `values: [record, …]`. Two values
         for the same days leave open which one holds, so a folder must not contain them.

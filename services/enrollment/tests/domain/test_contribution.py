@@ -34,7 +34,7 @@ def paid_by(contribution: Contribution) -> dict[str, int]:
     return {part.payer: part.fen for part in contribution.parts}
 
 
-def pack_saying(supplied: Supplied | None = None, **parameters: Any) -> Pack:
+def pack_saying(supplied: Supplied | None = None, /, **parameters: Any) -> Pack:
     """A pack with other rules, to try every shape that a rule may have."""
 
     def entry(said: Any) -> Any:
@@ -139,7 +139,7 @@ def test_parts_add_up_and_marks_never_change_what_is_due(base_fen: int, category
 
 # The shapes that other documents need.
 
-RESIDENTS = {
+RESIDENTS: dict[str, Any] = {
     "collection": {"value": {"yearly": 9, "years_ahead": 1}},
     "base": {"value": {"statistic": "city_resident_disposable_income", "factor": "100%", "years_back": 1}},
     "shares": {"value": ["government", "person"]},
@@ -211,7 +211,7 @@ def test_a_factor_of_a_yearly_wage_is_not_rounded_before_the_contribution_is() -
     assert due(None, pack=pack).due_fen == 1440
 
 
-FLAT = {
+FLAT: dict[str, Any] = {
     "collection": {"value": {"yearly": 1}},
     "base": {"value": {"flat_fen": 10_000}},
     "rate": [{"share": ["employer", "person"], "value": "50%"}],
