@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import psycopg
 import pytest
 from changhu_standalone.postgres import SOCKET_PATH_BYTES_MAX, EmbeddedPostgres, PostgresDidNotStart

@@ -31,7 +31,7 @@ from types import FrameType, TracebackType
 from typing import IO, Any, Self
 from urllib.parse import quote, urlencode
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import psycopg
 
 with warnings.catch_warnings():

@@ -20,7 +20,7 @@ def asyncapi() -> dict[str, Any]:
     operations: dict[str, Any] = {}
     messages: dict[str, Any] = {}
     for topic in TOPICS:
-        of_topic = [event for event in REGISTRY if event.TOPIC == topic]
+        of_topic = [event for event in REGISTRY if topic == event.TOPIC]
         channels[topic.name] = {
             "address": topic.name,
             "description": f"{topic.purpose}; key: {topic.key}; events of one key stay in order",

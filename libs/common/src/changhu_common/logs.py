@@ -63,6 +63,8 @@ def set_up_logs(*, service: str, json: bool, level: int = logging.INFO, stream: 
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    # It tells each refused connection as an error, thousands a minute; ours tell once what does not work.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[*common, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -102,3 +102,11 @@ class Month:
         while month <= last:
             yield month
             month = month.plus(1)
+
+
+def months_after(day: date, months: int) -> date:
+    """The first day after so many whole months that begin on `day`: 31 August + 6 → 1 March."""
+    month = Month.of(day).plus(months)
+    if day.day <= month.last.day:
+        return date(month.year, month.number, day.day)
+    return month.plus(1).first

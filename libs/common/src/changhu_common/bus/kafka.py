@@ -1,12 +1,15 @@
 """The bus on Kafka: an idempotent producer with acks=all, and offsets committed by hand after the database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
+import stamina
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import GroupCoordinatorNotAvailableError, TopicAlreadyExistsError, for_code
+from aiokafka.structs import OffsetAndMetadata
 
 from changhu_common.bus.port import BATCH_MESSAGES_MAX, PARTITIONS, Batch, Delivered, Lag, Message
 
@@ -14,6 +17,14 @@ from changhu_common.bus.port import BATCH_MESSAGES_MAX, PARTITIONS, Batch, Deliv
 REPLICATION_MAX = 3
 
 LINGER_MILLISECONDS = 5
+
+# How long a publish waits for the brokers before whoever relays is told, and asks again.
+PUBLISH_SECONDS = 30.0
+
+# A client whose brokers are gone may never finish closing; after this it is left behind.
+CLOSE_SECONDS = 5.0
+
+log = structlog.get_logger()
 
 
 class KafkaBus:
@@ -48,18 +59,22 @@ class KafkaBus:
             return
         producer = await self._opened_producer()
         try:
-            sent = [
-                await producer.send(
-                    message.topic,
-                    key=message.key.encode(),
-                    value=message.value,
-                    headers=[(name, text.encode()) for name, text in message.headers.items()],
-                )
-                for message in messages
-            ]
-            await asyncio.gather(*sent)
-        except BaseException:
-            # What came after a failed message must not overtake it in this session: a new one begins.
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                sent = [
+                    await producer.send(
+                        message.topic,
+                        key=message.key.encode(),
+                        value=message.value,
+                        headers=[(name, text.encode()) for name, text in message.headers.items()],
+                    )
+                    for message in messages
+                ]
+                await asyncio.gather(*sent)
+        except TimeoutError:
+            # The producer goes on trying in its order; the same messages sent again stand behind them.
+            raise
+        except Exception:
+            # A message was refused for good; what came after it belongs to a new session.
             await self._close_producer()
             raise
 
@@ -74,17 +89,17 @@ class KafkaBus:
             isolation_level="read_committed",
             max_poll_records=BATCH_MESSAGES_MAX,
         )
-        await consumer.start()
         try:
+            await consumer.start()
             yield KafkaReader(consumer)
         finally:
-            await consumer.stop()
+            await _closed(consumer.stop)
 
     async def lag(self, *, group: str, topics: Sequence[str]) -> list[Lag]:
         admin, looker = await self._opened_admin(), await self._opened_looker()
         places = [TopicPartition(topic, number) for topic in sorted(topics) for number in range(PARTITIONS)]
         # The group's place is read before the ends: what is written in between counts as lag, never as done.
-        committed = await admin.list_consumer_group_offsets(group)
+        committed = await _group_offsets(admin, group)
         ends = await looker.end_offsets(places)
         behind = dict.fromkeys(sorted(topics), 0)
         for place in places:
@@ -95,10 +110,10 @@ class KafkaBus:
     async def close(self) -> None:
         await self._close_producer()
         if self._admin is not None:
-            await self._admin.close()
+            await _closed(self._admin.close)
             self._admin = None
         if self._looker is not None:
-            await self._looker.stop()
+            await _closed(self._looker.stop)
             self._looker = None
 
     async def _opened_producer(self) -> AIOKafkaProducer:
@@ -110,20 +125,20 @@ class KafkaBus:
                     acks="all",
                     linger_ms=LINGER_MILLISECONDS,
                 )
-                await producer.start()
+                await _started(producer.start, producer.stop)
                 self._producer = producer
             return self._producer
 
     async def _close_producer(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            await producer.stop()
+            await _closed(producer.stop)
 
     async def _opened_admin(self) -> AIOKafkaAdminClient:
         async with self._opening:
             if self._admin is None:
                 admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
-                await admin.start()
+                await _started(admin.start, admin.close)
                 self._admin = admin
             return self._admin
 
@@ -132,9 +147,34 @@ class KafkaBus:
         async with self._opening:
             if self._looker is None:
                 looker = AIOKafkaConsumer(bootstrap_servers=self._bootstrap)
-                await looker.start()
+                await _started(looker.start, looker.stop)
                 self._looker = looker
             return self._looker
+
+
+@stamina.retry(on=GroupCoordinatorNotAvailableError, attempts=20, wait_initial=0.05, wait_max=0.5)
+async def _group_offsets(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
+    """Where a group stands. A cluster that never had a group makes room for them when it is asked first."""
+    offsets: dict[TopicPartition, OffsetAndMetadata] = await admin.list_consumer_group_offsets(group)
+    return offsets
+
+
+async def _started(start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await start()
+    except BaseException:
+        await _closed(stop)
+        raise
+
+
+async def _closed(stop: Callable[[], Awaitable[None]]) -> None:
+    """Close a client; what it cannot finish without its brokers is read or sent again by the next one."""
+    closing = asyncio.ensure_future(stop())
+    await asyncio.wait([closing], timeout=CLOSE_SECONDS)
+    if not closing.done():
+        closing.cancel()
+    elif not closing.cancelled() and (failure := closing.exception()):
+        log.warning("a Kafka client did not close cleanly", error=repr(failure))
 
 
 class KafkaReader:
