@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from changhu_common.errors import InvalidInput
+from changhu_common.money import round_half_up
 from changhu_policies import (
     Pack,
     PolicyMissing,
@@ -135,6 +136,12 @@ def test_parts_add_up_and_marks_never_change_what_is_due(base_fen: int, category
     assert contribution.due_fen == sum(part.fen for part in contribution.parts)
     assert contribution.due_fen == due(base_fen, category).due_fen
     assert all(part.fen > 0 for part in contribution.parts)
+
+
+@given(st.integers(0, 10**12))
+def test_whole_number_arithmetic_gives_the_same_fen_as_exact_fractions(base_fen: int) -> None:
+    exact = round_half_up(Fraction(base_fen) * Fraction(2, 1000))
+    assert due(base_fen).due_fen == 2 * exact
 
 
 # The shapes that other documents need.

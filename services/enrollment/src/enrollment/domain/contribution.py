@@ -10,7 +10,6 @@ from datetime import date
 from fractions import Fraction
 
 from changhu_common.errors import FieldError, InvalidInput
-from changhu_common.money import round_half_up
 from changhu_common.periods import Month
 from changhu_policies import Pack, Status, Value, weakest
 from changhu_policies.shapes import Collection as CollectionRule
@@ -97,25 +96,31 @@ class ContributionRule:
     def due(self, base_fen: int | None = None) -> Contribution:
         """What one person owes. Raises InvalidInput where the person's own base counts and is not given."""
         if not self.needs_base:
-            base = self.base or Fraction(0)
+            base: Fraction | int = self.base or 0
         elif base_fen is None or base_fen < 0:
             reason = "按本人基数缴费，须给出不为负的基数"
             raise InvalidInput("缺少缴费基数。", errors=[FieldError("base_fen", reason)])
         else:
-            base = Fraction(base_fen)
+            base = base_fen
         parts = tuple(
             part for share, fen in zip(self.shares, self._amounts(base), strict=True) for part in share.parts(fen)
         )
         return Contribution(period=self.period, due_fen=sum(part.fen for part in parts), parts=parts)
 
-    def _amounts(self, base: Fraction) -> list[int]:
+    def _amounts(self, base: Fraction | int) -> list[int]:
         if self.rest is None:
-            return [round_half_up(base * share.rate) for share in self.shares]
+            return [_portion(base, share.rate) for share in self.shares]
         rate = sum((share.rate for share in self.shares), Fraction(0))
-        total = round_half_up(base * rate)
+        total = _portion(base, rate)
         whole = [total * share.rate // rate if rate else 0 for share in self.shares]
         left = total - sum(whole)
         return [fen + left * (share.name == self.rest) for share, fen in zip(self.shares, whole, strict=True)]
+
+
+def _portion(base: Fraction | int, rate: Fraction) -> int:
+    """`round_half_up(base * rate)` in whole numbers, because a whole city waits for it."""
+    numerator, denominator = base.numerator * rate.numerator, base.denominator * rate.denominator
+    return (2 * numerator + denominator) // (2 * denominator)
 
 
 def contribution_rule(
