@@ -1,9 +1,9 @@
 from datetime import date
 
 import pytest
-from changhu_common.periods import DateRange
+from changhu_common.periods import DateRange, months_after
 from settlement.domain.facts import Coverage, Facts, Grade
-from settlement.domain.waiting import months_after, waiting_ends
+from settlement.domain.waiting import waiting_ends
 
 PLAN = date(2021, 1, 1)
 JOINED = date(2024, 3, 10)

@@ -4,10 +4,9 @@
 began; "already disabled" is an onset stated, or a grade in force, before it.
 """
 
-import calendar
 from datetime import date, timedelta
 
-from changhu_common.periods import Month, joined
+from changhu_common.periods import joined, months_after
 
 from settlement.domain.facts import Facts
 
@@ -37,11 +36,3 @@ def waiting_ends(*, facts: Facts, plan_began: date, months: int, on: date) -> da
 def _disabled_before(facts: Facts, joining: date) -> bool:
     stated = facts.disabled_since is not None and facts.disabled_since < joining
     return stated or any(grade.days.start < joining for grade in facts.grades)
-
-
-def months_after(day: date, months: int) -> date:
-    """The first day after so many whole months that begin on `day`: 29 February + 24 → 1 March."""
-    month = Month.of(day).plus(months)
-    if day.day <= calendar.monthrange(month.year, month.number)[1]:
-        return date(month.year, month.number, day.day)
-    return month.plus(1).first
