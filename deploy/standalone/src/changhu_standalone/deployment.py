@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Self
 
+import httpx
 import psycopg
 from assessment.app import SERVICE as ASSESSMENT
 from changhu_common.auth import DevelopmentIssuer
@@ -97,9 +98,12 @@ class Standalone:
     def resources(self, service: Service) -> Resources:
         return open_resources(self.settings(service), service)
 
-    def app(self) -> FastAPI:
-        """The five services under one roof: `/enrollment/…`, `/settlement/…`, each with its own pages."""
-        apps = {service: new_app(service, self.resources(service)) for service in SERVICES}
+    def app(self, *, work: bool = True) -> FastAPI:
+        """The five services under one roof: `/enrollment/…`, `/settlement/…`, each with its own pages.
+
+        `work=False` only answers: what is on its way stays on its way.
+        """
+        apps = {service: new_app(service, self.resources(service), work=work) for service in SERVICES}
 
         @asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -112,13 +116,24 @@ class Standalone:
 
         @roof.get("/")
         async def services() -> dict[str, dict[str, str]]:
-            return {
-                service.name: {"title": service.title, "pages": f"/{service.name}/docs"} for service in SERVICES
-            }
+            return {service.name: {"title": service.title, "pages": f"/{service.name}/docs"} for service in SERVICES}
 
         for service, app in apps.items():
             roof.mount(f"/{service.name}", app)
         return roof
+
+    @asynccontextmanager
+    async def clients(self, app: FastAPI) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
+        """Ask the services in this process, by their names, without a port."""
+        transport = httpx.ASGITransport(app=app)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(app.router.lifespan_context(app))
+            yield {
+                service.name: await stack.enter_async_context(
+                    httpx.AsyncClient(transport=transport, base_url=f"http://local/{service.name}", timeout=60)
+                )
+                for service in SERVICES
+            }
 
 
 def _secrets(path: Path) -> dict[str, str]:

@@ -135,15 +135,17 @@ class Worker:
                     ).where(spine.outbox.c.published_at.is_(None))
                 )
             ).one()
-            parked = await connection.scalar(select(func.count()).select_from(spine.parked))
+            parked, put_back = (
+                await connection.execute(select(func.count(), func.count(spine.parked.c.replay_asked_at)))
+            ).one()
         lag = {each.topic: each.messages for each in await self.consumer.lag()} if self.consumer else {}
-        backlog = await self._parts.backlog() if self._parts.backlog else 0
+        backlog = put_back + (await self._parts.backlog() if self._parts.backlog else 0)
         return Flow(
             outbox=outbox,
             outbox_oldest_seconds=float(oldest),
             lag=lag,
             backlog=backlog,
-            parked=parked or 0,
+            parked=parked,
         )
 
 

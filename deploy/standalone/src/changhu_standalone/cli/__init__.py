@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from changhu_standalone.cli import policy, trying
+from changhu_standalone.cli import asking, policy, running, trying
 
 app = typer.Typer(
     name="changhu",
@@ -17,6 +17,11 @@ app = typer.Typer(
 )
 app.add_typer(trying.app, name="try")
 app.add_typer(policy.app, name="policy")
+app.add_typer(asking.dead_letters, name="dead-letters")
+app.command()(running.demo)
+app.command()(running.run)
+app.command()(running.token)
+app.command()(asking.books)
 
 
 def main() -> None:

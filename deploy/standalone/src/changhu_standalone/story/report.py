@@ -1,0 +1,148 @@
+"""What the story came to: a table by service, one person's statement clause by clause, the books, and the proof."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from changhu_common.money import yuan
+from changhu_common.roles import Role
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+
+from changhu_standalone.story.chapters import LATE_BENEFIT_OF, Story
+
+SERVICE_TERMS = {
+    "enrollment": "参保",
+    "assessment": "评估",
+    "provider-registry": "定点机构与服务",
+    "settlement": "结算",
+    "fund-ledger": "基金账",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Whether the books balance and hold every fen that came in and that the fund settled."""
+
+    balanced: bool
+    received_fen: int
+    booked_income_fen: int
+    settled_fen: int
+    booked_benefits_fen: int
+
+    @property
+    def holds(self) -> bool:
+        return (
+            self.balanced
+            and self.received_fen == self.booked_income_fen
+            and self.settled_fen == self.booked_benefits_fen
+        )
+
+
+async def prove(story: Story) -> tuple[Proof, dict[str, Any]]:
+    """Compare what the services said with what stands in the books; the books come along."""
+    pool = story.city.pool
+    auditor = story.desk(Role.AUDITOR)
+    books = await story.office.get("fund-ledger", f"/pools/{pool}/trial-balance", auditor)
+    balance = {account["account"]: account["balance_fen"] for account in books["accounts"]}
+    statements = await story.office.get("settlement", "/statements", auditor, pool=pool)
+    return Proof(
+        balanced=books["balanced"],
+        received_fen=story.told.received_fen + story.told.startup_fen,
+        booked_income_fen=-sum(fen for account, fen in balance.items() if account.startswith("4")),
+        settled_fen=sum(each["fund_fen"] for each in statements["statements"] if each["status"] == "paid"),
+        booked_benefits_fen=balance.get("5001", 0),
+    ), books
+
+
+async def show(story: Story, console: Console, proof: Proof, books: dict[str, Any]) -> None:
+    """Print the report."""
+    console.print(_services(story))
+    for month in story.city.months:
+        console.print(await _person(story, LATE_BENEFIT_OF, str(month)))
+    console.print(_adjustments(await _statements(story)))
+    console.print(trial_balance(books))
+    console.print(
+        f"收入 {yuan(proof.received_fen)} 元, 账上收入 {yuan(proof.booked_income_fen)} 元; "
+        f"基金拨付 {yuan(proof.settled_fen)} 元, 账上待遇支出 {yuan(proof.booked_benefits_fen)} 元: "
+        + ("[green]分毫不差[/]" if proof.holds else "[red]不一致[/]")
+    )
+
+
+def _services(story: Story) -> Table:
+    table = Table(title="各服务做了什么", title_justify="left")
+    table.add_column("服务")
+    table.add_column("事项")
+    table.add_column("数量", justify="right")
+    for service, term in SERVICE_TERMS.items():
+        for what, count in story.told.counts[service].items():
+            table.add_row(f"{service} {term}", what, str(count))
+    return table
+
+
+async def _person(story: Story, number: int, month: str) -> RenderableType:
+    auditor = story.desk(Role.AUDITOR)
+    told = await story.office.get("settlement", f"/persons/{story.people[number]}/months/{month}", auditor)
+    table = Table(title=f"一名参保人 {month} 的护理费用, 逐笔依据", title_justify="left")
+    for heading in ("时间", "项目", "费用", "基金", "个人", "依据"):
+        table.add_column(heading, justify="right" if heading in {"费用", "基金", "个人"} else "left")
+    for line in told["lines"][:12]:
+        reasons = "; ".join(f"{each['clause']} {each['text']}" for each in line["findings"])
+        table.add_row(
+            str(line["at"])[:16].replace("T", " "),
+            line["item"],
+            yuan(line["cost_fen"]),
+            yuan(line["fund_fen"]),
+            yuan(line["person_fen"]),
+            reasons,
+        )
+    limit = (
+        "无" if told["limit_fen"] is None else f"{yuan(told['limit_fen'])} 元, 剩余 {yuan(told['limit_left_fen'])} 元"
+    )
+    more = f"(共 {len(told['lines'])} 笔) " if len(told["lines"]) > 12 else ""
+    return Group(table, f"{more}限额 {limit}; 政策版本 {told['pack_version']}\n")
+
+
+async def _statements(story: Story) -> list[dict[str, Any]]:
+    auditor = story.desk(Role.AUDITOR)
+    return [
+        await story.office.get("settlement", f"/statements/{each['statement_id']}", auditor)
+        for of_month in story.told.statements.values()
+        for each in of_month
+    ]
+
+
+def _adjustments(statements: list[dict[str, Any]]) -> Table:
+    table = Table(title="结算单中的调整: 迟到的事实按差额补退", title_justify="left")
+    for heading in ("结算单", "参保人", "服务月份", "基金差额", "个人差额", "更正的拨付"):
+        table.add_column(heading, justify="right" if heading.endswith("差额") else "left")
+    for statement in statements:
+        for payment in statement["payments"]:
+            if payment["service_month"] != statement["month"]:
+                table.add_row(
+                    statement["month"],
+                    payment["person_id"][-12:],
+                    payment["service_month"],
+                    yuan(payment["fund_fen"]),
+                    yuan(payment["person_fen"]),
+                    (payment["corrects_payment_id"] or "(首次结算)")[-12:],
+                )
+    return table
+
+
+def trial_balance(books: dict[str, Any]) -> RenderableType:
+    """A trial balance as a table."""
+    table = Table(title=f"{books['pool']} 试算平衡表, 截至 {books['on']} (元)", title_justify="left")
+    for heading in ("科目", "名称", "借方", "贷方", "余额"):
+        table.add_column(heading, justify="left" if heading in {"科目", "名称"} else "right")
+    for account in books["accounts"]:
+        table.add_row(
+            account["account"],
+            account["name"],
+            yuan(account["debit_fen"]),
+            yuan(account["credit_fen"]),
+            yuan(account["balance_fen"]),
+        )
+    table.add_section()
+    table.add_row("", "合计", yuan(books["debit_fen"]), yuan(books["credit_fen"]), "")
+    status = "推定" if books["status"] == "assumed" else books["status"]
+    return Group(table, f"科目依据 {books['document']} ({status}): {books['reading']}\n")
