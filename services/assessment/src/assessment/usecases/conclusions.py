@@ -1,0 +1,56 @@
+"""What was concluded of a person, and taking a conclusion back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from changhu_common.database import AskedChange, Database
+from changhu_common.errors import NotFound
+from changhu_common.roles import Caller
+
+from assessment.domain.validity import RevokedBefore
+from assessment.storage import conclusions, facts
+from assessment.usecases.applications import NO_PERSON
+from assessment.usecases.concluding import revoke
+from assessment.usecases.views import ConclusionView
+
+
+@dataclass(frozen=True, slots=True)
+class PersonConclusions:
+    """A person's conclusions in the order in which they were made."""
+
+    person_id: UUID
+    conclusions: Sequence[ConclusionView]
+
+
+class Conclusions:
+    """Reading and revoking conclusions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of_person(self, *, caller: Caller, person_id: UUID) -> PersonConclusions:
+        async with self._database.read() as connection:
+            person = await facts.person_of(connection, person_id)
+            if person is None or not caller.scope.covers(
+                pool=person.pool, county=person.county, person=person.person_id
+            ):
+                raise NotFound(NO_PERSON)
+            rows = await conclusions.of_person(connection, person_id)
+        return PersonConclusions(person_id, [ConclusionView.of(row) for row in rows])
+
+    async def revoke(self, *, caller: Caller, asked: AskedChange, conclusion_id: UUID, reason: str) -> ConclusionView:
+        """Void a conclusion from its first day (撤销); raises RevokedBefore."""
+        async with self._database.change(asked) as tx:
+            row = await conclusions.find(tx.connection, conclusion_id, scope=caller.scope)
+            if row is not None:
+                await facts.person_of(tx.connection, row.person_id, lock=True)
+                row = await conclusions.find(tx.connection, conclusion_id, scope=caller.scope)
+            if row is None:
+                raise NotFound("没有这份结论，或不在您的权限范围内。")
+            if row.revoked_on is not None:
+                raise RevokedBefore(f"该结论已于{row.revoked_on.isoformat()}撤销。")
+            await revoke(tx, row, reason=reason)
+            revoked = await conclusions.find(tx.connection, conclusion_id, scope=caller.scope)
+            assert revoked is not None
+            return tx.answer(ConclusionView.of(revoked))

@@ -1,0 +1,30 @@
+"""What other services tell is kept as it comes, whatever comes first; rules look at it when they are asked."""
+
+from collections.abc import Sequence
+
+from changhu_common.database import Transaction
+from changhu_common.events import Envelope
+from changhu_common.events.care import CarePlanConfirmed, Service
+from changhu_common.events.enrollment import PersonState
+from changhu_common.events.policy import PolicyValueApproved
+from changhu_common.events.provider import AgreementState, StaffState
+from changhu_policies.projection import SuppliedValues
+
+from assessment.storage import facts
+
+
+class Facts:
+    """The projections of persons, organisations, staff, care and supplied values."""
+
+    def __init__(self, supplied: SuppliedValues) -> None:
+        self._supplied = supplied
+
+    async def keep(self, transaction: Transaction, envelopes: Sequence[Envelope]) -> None:
+        """Keep a batch, in one statement a kind however many they are."""
+        events = [envelope.event for envelope in envelopes]
+        connection = transaction.connection
+        await facts.keep_persons(connection, [each for each in events if isinstance(each, PersonState)])
+        await facts.keep_agreements(connection, [each for each in events if isinstance(each, AgreementState)])
+        await facts.keep_staff(connection, [each for each in events if isinstance(each, StaffState)])
+        await facts.keep_care(connection, [each for each in events if isinstance(each, CarePlanConfirmed | Service)])
+        await self._supplied.keep(transaction, [each for each in events if isinstance(each, PolicyValueApproved)])
