@@ -1,0 +1,163 @@
+"""An event takes effect once, in its key's order, and one that cannot be applied stops nobody else."""
+
+import random
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import note_service
+import pytest
+from changhu_common.bus.port import Message
+from changhu_common.events import REGISTRY, Envelope
+from changhu_common.events.cloudevents import decode, encode
+from changhu_common.events.provider import PricesPublished
+from changhu_common.ids import new_id
+from changhu_common.roles import Role
+from note_service import FAILS, NOTES
+from sqlalchemy import text
+
+from tests.support.running import START, Deploy, Running
+
+
+@pytest.fixture
+async def notes(deploy: Deploy) -> AsyncIterator[Running]:
+    note_service.broken.add(FAILS)
+    yield await deploy(NOTES)
+    note_service.broken.add(FAILS)
+
+
+def told(organization: UUID, revision: int = 1, *, pool: str = "211100") -> Envelope:
+    event = PricesPublished(organization_id=organization, pool=pool, revision=revision, prices=())
+    return Envelope(id=new_id(), source="test", time=START, event=event)
+
+
+async def text_of(notes: Running, organization: UUID) -> str | None:
+    answer = await notes.get(f"/notes/{organization}", notes.token(Role.OPERATOR, region="000000"))
+    return answer.json()["text"] if answer.status_code == 200 else None
+
+
+async def dead_letters(notes: Running) -> list[dict[str, str]]:
+    answer = await notes.get("/dead-letters", notes.token(Role.OPERATOR, region="000000"))
+    assert answer.status_code == 200
+    return answer.json()
+
+
+async def replay(notes: Running) -> int:
+    answer = await notes.post("/dead-letters/replay", notes.token(Role.OPERATOR, region="000000"))
+    assert notes.worker.consumer is not None
+    await notes.worker.consumer.replay_asked()
+    return answer.json()["asked"]
+
+
+async def test_events_of_a_key_are_applied_in_order(notes: Running) -> None:
+    one = uuid4()
+    await notes.hear(told(one, 1), told(one, 2), told(one, 3))
+    assert await text_of(notes, one) == "1,2,3"
+
+
+async def test_an_event_is_applied_once_however_often_and_wherever_it_comes_again(notes: Running) -> None:
+    one, other = uuid4(), uuid4()
+    events = [told(one, n) for n in range(1, 6)] + [told(other, n) for n in range(1, 6)]
+    await notes.hear(*events)
+    again = events * 3
+    random.Random(7).shuffle(again)
+    await notes.hear(*again)
+    assert await text_of(notes, one) == "1,2,3,4,5"
+    assert await text_of(notes, other) == "1,2,3,4,5"
+
+
+async def test_one_that_cannot_be_applied_is_parked_and_the_others_go_on(notes: Running) -> None:
+    good, bad = uuid4(), uuid4()
+    await notes.hear(told(good, 1), told(bad, 1, pool=FAILS), told(good, 2))
+    assert await text_of(notes, good) == "1,2"
+    assert await text_of(notes, bad) is None
+    (parked,) = await dead_letters(notes)
+    assert parked["key"] == str(bad)
+    assert "ValueError: cannot be applied" in parked["error"]
+
+
+async def test_later_events_of_a_parked_key_wait_behind_it(notes: Running) -> None:
+    bad = uuid4()
+    await notes.hear(told(bad, 1), told(bad, 2, pool=FAILS), told(bad, 3))
+    await notes.hear(told(bad, 4))
+    assert await text_of(notes, bad) == "1"
+    assert len(await dead_letters(notes)) == 3
+
+
+async def test_what_is_put_back_is_applied_in_its_old_order(notes: Running) -> None:
+    bad = uuid4()
+    await notes.hear(told(bad, 1, pool=FAILS), told(bad, 2))
+    await notes.hear(told(bad, 3))
+    note_service.broken.clear()
+    assert await replay(notes) == 3
+    assert await text_of(notes, bad) == "1,2,3"
+    assert await dead_letters(notes) == []
+    await notes.hear(told(bad, 4))
+    assert await text_of(notes, bad) == "1,2,3,4"
+
+
+async def test_what_fails_again_is_parked_again_in_its_order(notes: Running) -> None:
+    bad = uuid4()
+    await notes.hear(told(bad, 1, pool=FAILS), told(bad, 2))
+    assert await replay(notes) == 2
+    assert len(await dead_letters(notes)) == 2
+    note_service.broken.clear()
+    await replay(notes)
+    assert await text_of(notes, bad) == "1,2"
+
+
+async def test_a_failed_event_leaves_no_audit_row_and_is_shown_once_among_the_dead(notes: Running) -> None:
+    bad = told(uuid4(), 1, pool=FAILS)
+    await notes.hear(bad)
+    async with notes.database.read() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM audit WHERE action = 'heard'")) == 0
+        rows = (await connection.execute(text("SELECT topic, headers FROM outbox"))).all()
+    assert [row.topic for row in rows] == ["provider.organization.dead"]
+    assert rows[0].headers["changhu_group"] == "notes"
+
+
+async def test_an_unknown_type_is_ignored(notes: Running) -> None:
+    message = encode(told(uuid4()))
+    await notes.hear(Message(message.topic, message.key, {**message.headers, "ce_type": "moon.landed.v1"}, b"{}"))
+    assert await dead_letters(notes) == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "value", "reason"),
+    [
+        ({"ce_type": "provider.prices_published.v9"}, None, "version"),
+        ({}, b"not json", "breaks its schema"),
+        ({}, b'{"pool": "211100"}', "organization_id: missing"),
+        ({"ce_id": "no uuid"}, None, "badly formed"),
+        ({"ce_specversion": "0.3"}, None, "CloudEvents version"),
+    ],
+)
+async def test_what_cannot_be_read_is_parked_with_the_reason(
+    notes: Running, headers: dict[str, str], value: bytes | None, reason: str
+) -> None:
+    message = encode(told(uuid4()))
+    await notes.hear(
+        Message(message.topic, message.key, {**message.headers, **headers}, message.value if value is None else value)
+    )
+    (parked,) = await dead_letters(notes)
+    assert reason in parked["error"]
+
+
+async def test_what_an_unreadable_event_held_is_not_told(notes: Running) -> None:
+    message = encode(told(uuid4()))
+    await notes.hear(Message(message.topic, message.key, message.headers, b'{"pool": 21110219800101123}'))
+    (parked,) = await dead_letters(notes)
+    assert "21110219800101123" not in parked["error"]
+
+
+async def test_a_batch_is_applied_in_one_go(notes: Running) -> None:
+    consumer = notes.worker.consumer
+    assert consumer is not None
+    apply = consumer._subscription.apply
+    batches = apply.__self__.batches  # type: ignore[attr-defined]
+    await notes.hear(*(told(uuid4()) for _ in range(300)))
+    assert batches == [300]
+
+
+def test_every_event_survives_the_wire() -> None:
+    envelope = told(uuid4())
+    assert decode(encode(envelope), REGISTRY) == envelope
