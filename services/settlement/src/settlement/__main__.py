@@ -1,0 +1,7 @@
+"""`python -m settlement` serves this service alone."""
+
+from changhu_common.service import main
+
+from settlement.app import SERVICE
+
+main(SERVICE)

@@ -1,0 +1,48 @@
+"""Settlement as whoever deploys it sees it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from changhu_common.service import Parts, Resources, Service
+
+from settlement.api.enquiries import enquiries_router
+from settlement.api.statements import statements_router
+from settlement.consumers.facts import SUBSCRIPTION
+from settlement.storage.tables import METADATA, SPINE
+from settlement.usecases.closing import Closing, Lag
+from settlement.usecases.enquiries import Enquiries
+from settlement.usecases.recounting import Recounting
+from settlement.usecases.statements import Statements
+
+
+def build(resources: Resources) -> Parts:
+    async def lag() -> Mapping[str, int]:
+        behind = await resources.bus.lag(group=SUBSCRIPTION.group, topics=SUBSCRIPTION.topic_names)
+        return {each.topic: each.messages for each in behind}
+
+    return parts(resources, lag)
+
+
+def parts(resources: Resources, lag: Lag) -> Parts:
+    """The service, told by `lag` how far its consumer is behind."""
+    database = resources.database
+    recounting = Recounting(database)
+    return Parts(
+        routers=[
+            enquiries_router(Enquiries(database), resources.clock),
+            statements_router(Closing(database, lag), Statements(database)),
+        ],
+        subscription=SUBSCRIPTION,
+        loops=[recounting.run],
+        backlog=recounting.waiting,
+    )
+
+
+SERVICE = Service(
+    name="settlement",
+    title="长护待遇结算 · settlement",
+    metadata=METADATA,
+    spine=SPINE,
+    migrations=Path(__file__).parents[2] / "migrations",
+    build=build,
+)

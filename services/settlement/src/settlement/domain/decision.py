@@ -1,0 +1,66 @@
+"""A period is decided whole: every line of it, or none while a value that decides something is missing.
+
+The period is that of the pack's limit (`benefit.limit.period`); where there is no limit it is the month.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from changhu_common.periods import DateRange, Month, day_of
+from changhu_policies import Pack, PolicyMissing, PolicyNotInForce
+
+from settlement.domain.adjudication import Line, adjudicate
+from settlement.domain.facts import Facts, Service
+from settlement.domain.findings import stops
+from settlement.domain.limits import limit_period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What became of a period. With a `problem` its lines are undecided (待定) until the value comes."""
+
+    lines: tuple[Line, ...]
+    limit_fen: int | None = None
+    left_fen: int | None = None
+    problem: dict[str, Any] | None = None
+
+    @property
+    def used_fen(self) -> int | None:
+        return None if self.limit_fen is None or self.left_fen is None else self.limit_fen - self.left_fen
+
+
+def period_of(pack: Pack, day: date) -> DateRange:
+    """The days that are decided together with `day`."""
+    if day < pack.start:
+        return Month.of(day).days
+    return limit_period(pack, day) or Month.of(day).days
+
+
+def decide(*, pack: Pack, facts: Facts, days: DateRange) -> Decision:
+    """Decide every service of a period; what lies before the rules begin is not paid."""
+    too_early = tuple(each for each in facts.services if day_of(each.at) < pack.start)
+    before = tuple(_before_the_rules(pack, service) for service in too_early)
+    if days.end is not None and days.end < pack.start:
+        return Decision(lines=before)
+    in_force = facts
+    if too_early:
+        in_force = replace(facts, services=tuple(each for each in facts.services if each not in too_early))
+    try:
+        answer = adjudicate(pack=pack, facts=in_force, days=days)
+    except (PolicyMissing, PolicyNotInForce) as wanting:
+        return Decision(lines=before, problem=wanting.problem())
+    return Decision(lines=(*before, *answer.lines), limit_fen=answer.limit_fen, left_fen=answer.limit_left_fen)
+
+
+def _before_the_rules(pack: Pack, service: Service) -> Line:
+    begins = next(iter(pack.tables["pool.in_force"]))
+    cost_fen = service.cost_fen or 0
+    return Line(
+        id=service.id,
+        cost_fen=cost_fen,
+        fund_fen=0,
+        person_fen=cost_fen,
+        paid=False,
+        findings=(stops(begins, "not_in_force", f"服务当日政策尚未施行，自{pack.start}起施行"),),
+    )

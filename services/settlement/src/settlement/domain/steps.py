@@ -1,0 +1,147 @@
+"""A statement goes from entry to review, approval and payment, each step by another person.
+
+Only what was entered or reviewed can be rejected; only what was approved can be paid.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal
+
+from changhu_common.errors import Conflict, Refusal
+from changhu_common.money import yuan
+from changhu_common.periods import Month
+
+Status = Literal["entered", "reviewed", "approved", "paid", "rejected"]
+Step = Literal["review", "approval", "rejection", "payment"]
+
+STATUSES: Final[dict[str, str]] = {
+    "entered": "已录入",
+    "reviewed": "已复核",
+    "approved": "已审批",
+    "paid": "已拨付",
+    "rejected": "已退回",
+}
+
+# From which status a step may be taken.
+BEFORE: Final[dict[Step, tuple[Status, ...]]] = {
+    "review": ("entered",),
+    "approval": ("reviewed",),
+    "rejection": ("entered", "reviewed"),
+    "payment": ("approved",),
+}
+
+
+class PostsNotSeparated(Refusal):
+    """Entry, review, approval and payment are four people (岗位分离)."""
+
+    code = "post.not_separated"
+    title = "岗位未分离"
+    status = 403
+
+
+class WrongStep(Conflict):
+    """The statement does not stand where this step begins."""
+
+    code = "statement.wrong_status"
+    title = "结算单当前状态不能办理"
+
+
+class MonthNotOver(Refusal):
+    """A month can be closed once its last day is over."""
+
+    code = "statement.month_not_over"
+    title = "月份尚未结束"
+
+
+class AlreadyClosed(Conflict):
+    """There is one statement for an organisation and month, apart from rejected ones."""
+
+    code = "statement.exists"
+    title = "该月已有结算单"
+
+
+class FactsOnTheWay(Conflict):
+    """Facts that the statement leans on have not been counted yet."""
+
+    code = "statement.facts_on_the_way"
+    title = "仍有数据在途"
+
+
+class Undecided(Conflict):
+    """Lines cannot be decided because a value of the policy is missing."""
+
+    code = "statement.undecided"
+    title = "有未能认定的明细"
+
+
+class NothingToSettle(Refusal):
+    """Nothing changed since the last statement."""
+
+    code = "statement.empty"
+    title = "没有可结算的明细"
+
+
+class LaterStatement(Conflict):
+    """A later statement holds differences to this one."""
+
+    code = "statement.later_exists"
+    title = "已有后续结算单"
+
+
+class ToRecover(Conflict):
+    """The organisation owes more than it is owed; the amount is carried to its next statement."""
+
+    code = "statement.to_recover"
+    title = "应收回金额结转"
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """A step that somebody wants to take on a statement that stands at `status` after the steps of `done_by`."""
+
+    step: Step
+    status: str
+    subject: str
+    done_by: tuple[str | None, ...]
+
+
+def refuse_wrong_step(doing: Doing) -> None:
+    if doing.status not in BEFORE[doing.step]:
+        raise WrongStep(
+            f"结算单当前为“{STATUSES[doing.status]}”，不能办理这一步；请刷新后按顺序办理。", current=doing.status
+        )
+
+
+def refuse_same_person(doing: Doing) -> None:
+    if doing.subject in doing.done_by:
+        raise PostsNotSeparated("录入、复核、审批、拨付须由不同人员办理；请交由其他人员办理这一步。")
+
+
+STEP_RULES: Final = (refuse_wrong_step, refuse_same_person)
+
+
+def refuse_unless_allowed(doing: Doing) -> None:
+    for rule in STEP_RULES:
+        rule(doing)
+
+
+def refuse_month_not_over(month: Month, *, today: date) -> None:
+    if today <= month.last:
+        raise MonthNotOver(f"{month}尚未结束，请在{month.plus(1).first}之后结算。")
+
+
+def transfer_of(totals_fen: Sequence[int]) -> int:
+    """The one transfer (fen) that settles these statements; ToRecover where the organisation owes."""
+    total_fen = sum(totals_fen)
+    if total_fen < 0:
+        raise ToRecover(
+            f"该机构应收回{yuan(-total_fen)}元，不能拨付；该金额结转，与以后审批的结算单一并抵扣。",
+            carried_fen=total_fen,
+        )
+    return total_fen
+
+
+def settled_together(this_fen: int, others_fen: Iterable[int]) -> bool:
+    """Whether the organisation's other approved statements go with this one: only where one of them is owed back."""
+    return min((this_fen, *others_fen)) < 0

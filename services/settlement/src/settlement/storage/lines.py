@@ -1,0 +1,74 @@
+"""The results: lines and periods, of which only those that really changed are written."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from changhu_common.rows import insert_rows
+from sqlalchemy import Table, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from settlement.storage.facts import WINDOWS, Window, window_arrays
+from settlement.storage.tables import limit_period, line
+
+_STANDING = text(
+    f"SELECT l.id, l.fingerprint FROM {WINDOWS} JOIN line l ON l.person_id = w.person_id"  # noqa: S608
+    ' AND l.at >= w."from" AND l.at < w.until AND (w.pool IS NULL OR l.pool = w.pool)'
+    " WHERE l.status <> 'void'"
+)
+# A line that another person's recount took over meanwhile is no longer this one's to void.
+_VOID = text(
+    "UPDATE line SET status = 'void', cost_fen = 0, fund_fen = 0, person_fen = 0, findings = '[]', fingerprint = ''"
+    " FROM unnest(CAST(:persons AS uuid[])) AS w (person_id)"
+    " WHERE line.id = ANY(CAST(:ids AS uuid[])) AND line.person_id = w.person_id"
+)
+_FORGET_PERIODS = text(
+    f"DELETE FROM limit_period p USING {WINDOWS} WHERE p.person_id = w.person_id"  # noqa: S608
+    ' AND p.start >= w."first" AND p.start <= w."last" AND (w.pool IS NULL OR p.pool = w.pool)'
+    " AND (p.person_id, p.pool, p.start) NOT IN (SELECT * FROM"
+    " unnest(CAST(:kept_persons AS uuid[]), CAST(:kept_pools AS text[]), CAST(:kept_starts AS date[])))"
+)
+
+
+def _upsert(table: Table, keys: Sequence[str], *, changed: str = "") -> str:
+    assigned = ", ".join(f'"{each.name}" = EXCLUDED."{each.name}"' for each in table.columns if each.name not in keys)
+    return f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {assigned} {changed}"
+
+
+_LINES = _upsert(line, ("id",))
+_PERIODS = _upsert(
+    limit_period,
+    ("person_id", "pool", "start"),
+    changed="WHERE (limit_period.*) IS DISTINCT FROM (EXCLUDED.*)",
+)
+
+
+async def standing(connection: AsyncConnection, windows: Sequence[Window]) -> dict[UUID, bytes]:
+    """The lines that stand in these days, by id, with their fingerprints."""
+    rows = await connection.execute(_STANDING, window_arrays(windows))
+    return {row.id: row.fingerprint for row in rows}
+
+
+async def write(
+    connection: AsyncConnection,
+    *,
+    windows: Sequence[Window],
+    lines: Sequence[Mapping[str, Any]],
+    gone: Sequence[UUID],
+    periods: Sequence[Mapping[str, Any]],
+) -> None:
+    """Write changed lines, void those whose visit is gone, and keep the periods as they are now."""
+    await insert_rows(connection, line, lines, then=_LINES)
+    arrays = window_arrays(windows)
+    if gone:
+        await connection.execute(_VOID, {"persons": arrays["persons"], "ids": gone})
+    await insert_rows(connection, limit_period, periods, then=_PERIODS)
+    await connection.execute(
+        _FORGET_PERIODS,
+        arrays
+        | {
+            "kept_persons": [each["person_id"] for each in periods],
+            "kept_pools": [each["pool"] for each in periods],
+            "kept_starts": [each["start"] for each in periods],
+        },
+    )

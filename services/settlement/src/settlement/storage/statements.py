@@ -1,0 +1,199 @@
+"""Statements, their payments and lines: what is still to be settled, and what was."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from changhu_common.roles import Scope
+from changhu_common.rows import insert_rows
+from changhu_common.scoped_rows import within
+from sqlalchemy import Row, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from settlement.storage.tables import agreement, payment, statement, statement_line
+
+Found = Row[*tuple[Any, ...]]
+
+# Each line of the organisation that is undecided, or comes to something else than what statements hold of it:
+# once for each book that it has money in. A line that moved behind the closing month is worth nothing up to it.
+_OPEN = text("""
+WITH book AS (
+    SELECT sl.line_id, p.person_id, p.month, p.county, p.category,
+           sum(sl.cost_fen)::bigint AS cost_fen, sum(sl.fund_fen)::bigint AS fund_fen,
+           sum(sl.person_fen)::bigint AS person_fen
+    FROM statement s JOIN payment p ON p.statement_id = s.id JOIN statement_line sl ON sl.payment_id = p.id
+    WHERE s.organization_id = :organization_id AND s.status <> 'rejected'
+    GROUP BY sl.line_id, p.person_id, p.month, p.county, p.category
+), open AS (
+    SELECT l.id FROM line l LEFT JOIN book b ON b.line_id = l.id
+    WHERE l.organization_id = :organization_id AND (l.month <= :month OR b.line_id IS NOT NULL)
+    GROUP BY l.id
+    HAVING (l.status = 'undecided' AND l.month <= :month)
+        OR coalesce(sum(b.cost_fen), 0) <> CASE WHEN l.month <= :month THEN l.cost_fen ELSE 0 END
+        OR coalesce(sum(b.fund_fen), 0) <> CASE WHEN l.month <= :month THEN l.fund_fen ELSE 0 END
+        OR bool_or((b.person_id, b.month) <> (l.person_id, l.month) AND (b.cost_fen, b.fund_fen) <> (0, 0))
+        OR bool_or(b.category IS DISTINCT FROM l.category AND b.fund_fen <> 0)
+)
+SELECT l.*, b.person_id AS book_person_id, b.month AS book_month, b.county AS book_county,
+       b.category AS book_category, b.cost_fen AS book_cost_fen, b.fund_fen AS book_fund_fen,
+       b.person_fen AS book_person_fen
+FROM open JOIN line l USING (id) LEFT JOIN book b ON b.line_id = l.id
+ORDER BY l.person_id, l.at, l.id
+""")
+_FIRST_PAYMENTS = text("""
+SELECT DISTINCT ON (p.person_id, p.month) p.person_id, p.month, p.id
+FROM unnest(CAST(:persons AS uuid[]), CAST(:months AS text[])) AS w (person_id, month)
+JOIN payment p ON p.organization_id = :organization_id AND p.person_id = w.person_id AND p.month = w.month
+JOIN statement s ON s.id = p.statement_id AND s.status <> 'rejected'
+ORDER BY p.person_id, p.month, s.entered_at, s.id, p.id
+""")
+_CLAUSES = text("""
+SELECT f->>'code' AS code, f->>'clause' AS clause, f->>'parameter' AS parameter, f->>'status' AS status,
+       count(*) AS lines
+FROM statement_line l CROSS JOIN jsonb_array_elements(l.findings) AS f
+WHERE l.statement_id = :statement_id GROUP BY 1, 2, 3, 4 ORDER BY 2, 1
+""")
+
+
+async def organisation(connection: AsyncConnection, *, organization_id: UUID, scope: Scope) -> Found | None:
+    """Where an organisation belongs (pool, county, name), as its latest agreement says; None out of scope."""
+    where = within(scope, region=agreement.c.county, organisation=agreement.c.organization_id)
+    return (
+        await connection.execute(
+            select(agreement.c.organization_id, agreement.c.pool, agreement.c.county, agreement.c.name)
+            .where(agreement.c.organization_id == organization_id, where)
+            .order_by(agreement.c.start.desc(), agreement.c.agreement_id.desc())
+            .limit(1)
+        )
+    ).one_or_none()
+
+
+async def standing(connection: AsyncConnection, *, organization_id: UUID, month: str) -> Found | None:
+    """The statement of an organisation and month that was not rejected."""
+    return (
+        await connection.execute(
+            select(statement).where(
+                statement.c.organization_id == organization_id,
+                statement.c.month == month,
+                statement.c.status != "rejected",
+            )
+        )
+    ).one_or_none()
+
+
+async def open_lines(connection: AsyncConnection, *, organization_id: UUID, month: str) -> Sequence[Found]:
+    """What is still to be settled up to a month: a row for each line and each book that holds money of it."""
+    return (await connection.execute(_OPEN, {"organization_id": organization_id, "month": month})).all()
+
+
+async def first_payments(
+    connection: AsyncConnection, *, organization_id: UUID, of: Iterable[tuple[UUID, str]]
+) -> dict[tuple[UUID, str], UUID]:
+    """The first payment of each of these persons and months at the organisation."""
+    wanted = sorted(set(of))
+    rows = await connection.execute(
+        _FIRST_PAYMENTS,
+        {
+            "organization_id": organization_id,
+            "persons": [person for person, _ in wanted],
+            "months": [month for _, month in wanted],
+        },
+    )
+    return {(row.person_id, row.month): row.id for row in rows}
+
+
+async def add(
+    connection: AsyncConnection,
+    *,
+    head: Mapping[str, Any],
+    payments: Sequence[Mapping[str, Any]],
+    lines: Sequence[Mapping[str, Any]],
+) -> None:
+    await insert_rows(connection, statement, [head])
+    await insert_rows(connection, payment, payments)
+    await insert_rows(connection, statement_line, lines)
+
+
+async def one(connection: AsyncConnection, *, statement_id: UUID, scope: Scope, locked: bool = False) -> Found | None:
+    """A statement in scope, locked until the transaction ends where it is to be changed."""
+    where = within(scope, region=statement.c.county, organisation=statement.c.organization_id)
+    asked = select(statement).where(statement.c.id == statement_id, where)
+    return (await connection.execute(asked.with_for_update() if locked else asked)).one_or_none()
+
+
+async def some(
+    connection: AsyncConnection,
+    *,
+    scope: Scope,
+    pool: str | None = None,
+    month: str | None = None,
+    organization_id: UUID | None = None,
+    status: str | None = None,
+    after: UUID | None = None,
+    rows_max: int,
+) -> Sequence[Found]:
+    """Statements in scope, newest first."""
+    asked = {"pool": pool, "month": month, "organization_id": organization_id, "status": status}
+    where = [statement.c[name] == value for name, value in asked.items() if value is not None]
+    if after is not None:
+        where.append(statement.c.id < after)
+    where.append(within(scope, region=statement.c.county, organisation=statement.c.organization_id))
+    query = select(statement).where(*where).order_by(statement.c.id.desc()).limit(rows_max)
+    return (await connection.execute(query)).all()
+
+
+async def later(connection: AsyncConnection, head: Found) -> UUID | None:
+    """A statement of the same organisation that was closed after this one and holds differences to it."""
+    return await connection.scalar(
+        select(statement.c.id).where(
+            statement.c.organization_id == head.organization_id,
+            statement.c.status != "rejected",
+            statement.c.id > head.id,
+        )
+    )
+
+
+async def approved(connection: AsyncConnection, organization_id: UUID) -> Sequence[Found]:
+    """What waits for payment at an organisation, oldest first, locked."""
+    return (
+        await connection.execute(
+            select(statement)
+            .where(statement.c.organization_id == organization_id, statement.c.status == "approved")
+            .order_by(statement.c.id)
+            .with_for_update()
+        )
+    ).all()
+
+
+async def change(connection: AsyncConnection, statement_ids: Sequence[UUID], **values: Any) -> None:
+    await connection.execute(update(statement).where(statement.c.id.in_(statement_ids)).values(**values))
+
+
+async def payments(
+    connection: AsyncConnection,
+    statement_ids: Sequence[UUID],
+    *,
+    after: UUID | None = None,
+    rows_max: int | None = None,
+) -> Sequence[Found]:
+    """The payments of statements, in order of statement and id."""
+    query = select(payment).where(payment.c.statement_id.in_(statement_ids))
+    if after is not None:
+        query = query.where(payment.c.id > after)
+    return (await connection.execute(query.order_by(payment.c.statement_id, payment.c.id).limit(rows_max))).all()
+
+
+async def lines(connection: AsyncConnection, payment_ids: Sequence[UUID]) -> Sequence[Found]:
+    """What these payments are made of, in order of time."""
+    return (
+        await connection.execute(
+            select(statement_line)
+            .where(statement_line.c.payment_id.in_(payment_ids))
+            .order_by(statement_line.c.at, statement_line.c.line_id)
+        )
+    ).all()
+
+
+async def clauses(connection: AsyncConnection, statement_id: UUID) -> Sequence[Found]:
+    """The clauses that a statement's lines rest on, each with the number of its lines."""
+    return (await connection.execute(_CLAUSES, {"statement_id": statement_id})).all()

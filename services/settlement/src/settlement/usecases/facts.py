@@ -1,0 +1,75 @@
+"""Facts come in batches, in any order, late and twice; each is kept, and what it touches is counted again."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from changhu_common.database import Transaction
+from changhu_common.events import Envelope, Event
+from changhu_common.events.assessment import Conclusion
+from changhu_common.events.care import Service
+from changhu_common.events.enrollment import HospitalStay, OtherBenefit, PersonState
+from changhu_common.events.policy import PolicyValueApproved
+from changhu_common.events.provider import AgreementState, PricesPublished
+from changhu_common.periods import day_of
+from sqlalchemy import Row
+
+from settlement.domain.decision import period_of
+from settlement.storage import accounts, projections
+from settlement.storage.facts import Window
+from settlement.storage.tables import SUPPLIED
+from settlement.usecases.recounting import RECOUNT_PERSONS_MAX, packs_of, recount
+
+OF_A_PERSON = (PersonState, HospitalStay, OtherBenefit, Conclusion)
+OF_AN_ORGANISATION = (AgreementState, PricesPublished)
+
+
+async def apply(transaction: Transaction, envelopes: Sequence[Envelope]) -> None:
+    """Keep a batch of facts and count again what they touch, in a few statements however many they are."""
+    connection = transaction.connection
+    events: list[Event] = [envelope.event for envelope in envelopes]
+    values = [event for event in events if isinstance(event, PolicyValueApproved)]
+    services = [event for event in events if isinstance(event, Service)]
+    about = {event.person_id for event in events if isinstance(event, OF_A_PERSON)}
+    changed = {event.organization_id for event in events if isinstance(event, OF_AN_ORGANISATION)}
+
+    # Whoever brings a first service waits for who changes a price or a value, and is not overlooked by them.
+    pools = {value.pool for value in values} | {service.pool for service in services}
+    await accounts.hold(connection, map(accounts.account_of_pool, pools), shared=not values)
+    await accounts.hold(connection, changed | {each.organization_id for each in services}, shared=not changed)
+    await SUPPLIED.keep(transaction, values)
+    served = await _served(transaction, sorted(changed), sorted({value.pool for value in values}))
+    held = {each.person_id for each in services} | about | served
+    await accounts.hold(connection, held)
+
+    moved = await projections.keep(connection, events)
+    # A pack that cannot be read fails here, with the value that spoils it, and not at everybody's next visit.
+    packs = await packs_of(connection, pools)
+    windows = {Window(person_id) for person_id in about | served}
+    for row in moved:
+        for person_id, pool, started_at in _places(row):
+            # Of two pools of one visit the other one's pack is not in hand: then the person is counted whole.
+            days = period_of(packs[pool], day_of(started_at)) if pool in packs else None
+            windows.add(Window(person_id, pool, days) if days else Window(person_id))
+    await recount(connection, {window for window in windows if window.person_id in held})
+    await accounts.ask_recount(connection, {window.person_id for window in windows} - held)
+
+
+async def _served(transaction: Transaction, organisations: list[UUID], pools: list[str]) -> set[UUID]:
+    """Whom a change of prices, agreements or values touches; too many of them go into the queue."""
+    if not organisations and not pools:
+        return set()
+    found = await accounts.persons_served(
+        transaction.connection, organisations=organisations, pools=pools, persons_max=RECOUNT_PERSONS_MAX + 1
+    )
+    if len(found) <= RECOUNT_PERSONS_MAX:
+        return set(found)
+    await accounts.ask_recount_of_served(transaction.connection, organisations=organisations, pools=pools)
+    return set()
+
+
+def _places(row: Row[*tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Where a visit stands now and, if it was known, where it stood before."""
+    now = (row.person_id, row.pool, row.started_at)
+    before = (row.old_person_id, row.old_pool, row.old_started_at)
+    return [now] if before in (now, (None, None, None)) else [now, before]
