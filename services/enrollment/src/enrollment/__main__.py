@@ -1,0 +1,7 @@
+"""`python -m enrollment` serves this service alone."""
+
+from changhu_common.service import main
+
+from enrollment.app import SERVICE
+
+main(SERVICE)

@@ -1,0 +1,47 @@
+"""Enrollment as whoever deploys it sees it."""
+
+from pathlib import Path
+
+from changhu_common.service import Parts, Resources, Service
+
+from enrollment.api.circumstances import circumstances_router
+from enrollment.api.contributions import contributions_router
+from enrollment.api.imports import imports_router
+from enrollment.api.persons import coverages_router, persons_router
+from enrollment.api.policy_values import policy_values_router
+from enrollment.storage.identities import Identities
+from enrollment.storage.tables import METADATA, SPINE
+from enrollment.usecases.circumstances import HOSPITAL_STAY, OTHER_BENEFIT, Circumstances
+from enrollment.usecases.contribution_runs import ContributionRuns
+from enrollment.usecases.coverages import Coverages
+from enrollment.usecases.imports import Imports
+from enrollment.usecases.persons import Persons
+from enrollment.usecases.policy_values import PolicyValues
+from enrollment.usecases.receipts import Receipts
+from enrollment.usecases.startup_money import StartupMoney
+
+
+def build(resources: Resources) -> Parts:
+    database = resources.database
+    identities = Identities(resources.settings)
+    persons = Persons(database, identities)
+    return Parts(
+        routers=[
+            imports_router(Imports(database, identities)),
+            persons_router(persons, resources.clock),
+            coverages_router(Coverages(database, persons)),
+            circumstances_router(Circumstances(database, OTHER_BENEFIT), Circumstances(database, HOSPITAL_STAY)),
+            contributions_router(ContributionRuns(database), Receipts(database), StartupMoney(database)),
+            policy_values_router(PolicyValues(database)),
+        ]
+    )
+
+
+SERVICE = Service(
+    name="enrollment",
+    title="长护参保筹资 · enrollment",
+    metadata=METADATA,
+    spine=SPINE,
+    migrations=Path(__file__).parents[2] / "migrations",
+    build=build,
+)

@@ -1,0 +1,86 @@
+"""A clerk's file is read cell by cell into claims; what cannot be read is said, never guessed."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import TypeVar
+
+from changhu_common.bulk_files import BulkColumn
+from changhu_common.errors import FieldError
+from changhu_common.money import FEN_PER_YUAN
+from changhu_policies.vocabulary import CATEGORIES, MARKS
+
+from enrollment.domain.registration import Claim, Territory, faults_of
+
+COLUMNS = (
+    BulkColumn("name", "姓名"),
+    BulkColumn("resident_number", "公民身份号码"),
+    BulkColumn("county", "县区"),
+    BulkColumn("category", "参保类别"),
+    BulkColumn("start", "参保日期"),
+    BulkColumn("end", "停保日期", required=False),
+    BulkColumn("base_yuan", "缴费基数", required=False),
+    BulkColumn("marks", "人员标识", required=False),
+)
+
+T = TypeVar("T")
+
+# What the rules call a field, where the file's column is called otherwise.
+_COLUMN_OF = {"base_fen": "base_yuan"}
+
+_DATE = re.compile(r"([0-9]{4})([-/])([0-9]{1,2})\2([0-9]{1,2})")
+_YUAN = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,2})0*)?")
+_CATEGORY_CODES = {term: code for code, term in CATEGORIES.items()}
+_MARK_CODES = {term: code for code, term in MARKS.items()}
+_BETWEEN_MARKS = re.compile(r"\s*[;；]\s*")
+
+
+def _day(text: str) -> date:
+    found = _DATE.fullmatch(text)
+    if found is None:
+        raise ValueError("日期应写成 2026-07-01 或 2026/7/1")
+    try:
+        return date(int(found[1]), int(found[3]), int(found[4]))
+    except ValueError:
+        raise ValueError("没有这一天；请核对日期") from None
+
+
+def _fen(text: str) -> int:
+    found = _YUAN.fullmatch(text)
+    if found is None:
+        raise ValueError("金额应以元为单位，只写数字，最多两位小数，不写千位逗号")
+    fen = int(found[2]) * FEN_PER_YUAN + int((found[3] or "").ljust(2, "0"))
+    return -fen if found[1] else fen
+
+
+def _marks(text: str) -> tuple[str, ...]:
+    return tuple(_MARK_CODES.get(mark, mark) for mark in _BETWEEN_MARKS.split(text) if mark)
+
+
+def read_row(cells: Mapping[str, str | None], territory: Territory, *, line: int) -> tuple[Claim, list[FieldError]]:
+    """What a row claims, and everything that is wrong with it by column; with errors it is no claim to act on."""
+    errors: dict[str, str] = {}
+
+    def read(column: str, reader: Callable[[str], T]) -> T | None:
+        cell = cells[column]
+        try:
+            return None if cell is None else reader(cell)
+        except ValueError as error:
+            errors[column] = str(error)
+            return None
+
+    category = cells["category"] or ""
+    claim = Claim(
+        name=cells["name"] or "",
+        resident_number=cells["resident_number"] or "",
+        county=cells["county"] or "",
+        category=_CATEGORY_CODES.get(category, category),
+        start=read("start", _day),
+        end=read("end", _day),
+        base_fen=read("base_yuan", _fen),
+        marks=read("marks", _marks),
+    )
+    for fault in faults_of(claim, territory):
+        for error in fault.errors:
+            errors.setdefault(_COLUMN_OF.get(error.field, error.field), error.reason)
+    return claim, [FieldError(column, reason, line) for column, reason in errors.items()]

@@ -1,0 +1,78 @@
+"""A person's identity at rest is ciphertext, bound to its own row, and found by a keyed index alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from changhu_common.field_encryption import BlindIndex, FieldCipher
+from changhu_common.resident_numbers import ResidentNumber, masked
+from changhu_common.settings import ServiceSettings
+from sqlalchemy import Row
+
+PERSON = "person"
+RESIDENT_NUMBER = "person.resident_number"
+
+
+def masked_name(name: str) -> str:
+    """A name of which the first character is left."""
+    return name[:1] + "*" * (len(name) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Name, number and phone as an answer shows them: masked."""
+
+    name: str
+    resident_number: str
+    phone: str | None
+
+
+class Identities:
+    """Seals and opens what identifies a person."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._cipher: FieldCipher = settings.field_cipher()
+        self._index: BlindIndex = settings.blind_index(RESIDENT_NUMBER)
+
+    def index_of(self, number: ResidentNumber) -> bytes:
+        return self._index.of(number.text)
+
+    def candidates(self, number: ResidentNumber) -> list[bytes]:
+        """Every digest under which the number may stand."""
+        return self._index.candidates(number.text)
+
+    def sealed(self, person_id: UUID, *, name: str, number: ResidentNumber, phone: str | None) -> dict[str, Any]:
+        """The columns of a person's row."""
+        return {
+            "name": self.seal(person_id, "name", name),
+            "resident_number": self.seal(person_id, "resident_number", number.text),
+            "resident_number_index": self.index_of(number),
+            "phone": self.seal(person_id, "phone", phone) if phone else None,
+        }
+
+    def seal(self, row: UUID, column: str, plain: str, *, table: str = PERSON) -> bytes:
+        return self._cipher.encrypt(plain, table=table, column=column, row=row)
+
+    def open(self, row: UUID, column: str, ciphertext: bytes, *, table: str = PERSON) -> str:
+        return self._cipher.decrypt(ciphertext, table=table, column=column, row=row)
+
+    def name(self, row: Row[Any]) -> str:
+        return self.open(row.id, "name", row.name)
+
+    def masked(self, row: Row[Any]) -> Identity:
+        """A person's row as an answer shows it."""
+        return Identity(
+            name=masked_name(self.name(row)),
+            resident_number=masked(self.open(row.id, "resident_number", row.resident_number)),
+            phone=masked(self.open(row.id, "phone", row.phone)) if row.phone else None,
+        )
+
+
+def masked_cells(cells: Mapping[str, str | None]) -> dict[str, str | None]:
+    """The cells of a file's row for somebody who did not send the file."""
+    hiding = {"name": masked_name, "resident_number": masked}
+    return {
+        column: hiding[column](cell) if column in hiding and cell is not None else cell
+        for column, cell in cells.items()
+    }

@@ -1,0 +1,146 @@
+"""Persons and what they are insured for, in the database: one by one under a lock, or many in a statement."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from changhu_common.errors import NotFound
+from changhu_common.events.enrollment import CoveragePeriod, PersonState, SuspendedPeriod
+from changhu_common.roles import Scope
+from changhu_common.rows import insert_rows
+from changhu_common.scoped_rows import within
+from sqlalchemy import Row, any_, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from enrollment.storage.tables import contribution_base, coverage, person, suspension
+
+Rows = list[Row[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Insurance:
+    """A person's coverage, its bases and the suspensions, each in order of days."""
+
+    coverage: Rows = field(default_factory=list)
+    bases: Rows = field(default_factory=list)
+    suspensions: Rows = field(default_factory=list)
+
+
+def _in(column: Any, values: Collection[Any]) -> Any:
+    """One array parameter however many values, so that one statement is planned once."""
+    return column == any_(literal(list(values), ARRAY(column.type)))
+
+
+async def lock(connection: AsyncConnection, person_id: UUID, scope: Scope) -> Row[Any]:
+    """The person's row, locked; NotFound where there is none in scope."""
+    found = await connection.execute(select(person).where(person.c.id == person_id, in_scope(scope)).with_for_update())
+    row = found.one_or_none()
+    if row is None:
+        raise unknown_person()
+    return row
+
+
+def unknown_person() -> NotFound:
+    return NotFound("没有这位参保人，或不在您的权限范围内。")
+
+
+def in_scope(scope: Scope) -> Any:
+    return within(scope, region=person.c.county, person=person.c.id)
+
+
+async def get(connection: AsyncConnection, ids: Collection[UUID], scope: Scope) -> Rows:
+    found = await connection.execute(select(person).where(_in(person.c.id, ids), in_scope(scope)).order_by(person.c.id))
+    return list(found)
+
+
+async def page(connection: AsyncConnection, *, pool: str, after: UUID | None, limit: int, scope: Scope) -> Rows:
+    """Persons of a pool in the order of their ids."""
+    query = select(person).where(person.c.pool == pool, in_scope(scope)).order_by(person.c.id).limit(limit)
+    return list(await connection.execute(query if after is None else query.where(person.c.id > after)))
+
+
+async def with_numbers(connection: AsyncConnection, indexes: Collection[bytes], scope: Scope) -> Rows:
+    """The persons in scope whose number has one of these digests."""
+    query = select(person).where(_in(person.c.resident_number_index, indexes), in_scope(scope))
+    return list(await connection.execute(query.order_by(person.c.id)))
+
+
+async def known(connection: AsyncConnection, pools: Collection[str], indexes: Collection[bytes]) -> Rows:
+    """The persons of pools with these digests, in scope or not, locked: nobody is registered twice."""
+    query = select(person).where(person.c.pool.in_(pools), _in(person.c.resident_number_index, indexes))
+    return list(await connection.execute(query.order_by(person.c.id).with_for_update()))
+
+
+async def add(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
+    """Add persons whom the pool does not know; the ids of those who were new."""
+    results = await insert_rows(
+        connection, person, rows, then="ON CONFLICT (pool, resident_number_index) DO NOTHING RETURNING id"
+    )
+    return {row.id for result in results for row in result}
+
+
+async def add_coverage(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    await insert_rows(connection, coverage, rows)
+
+
+async def set_bases(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Set what coverages' contributions are counted on from a month on."""
+    await insert_rows(
+        connection,
+        contribution_base,
+        rows,
+        then="ON CONFLICT (coverage_id, since) DO UPDATE SET base_fen = EXCLUDED.base_fen",
+    )
+
+
+async def end_coverage(connection: AsyncConnection, coverage_id: UUID, end: date) -> None:
+    await connection.execute(update(coverage).where(coverage.c.id == coverage_id).values(end=end))
+
+
+async def insurance(connection: AsyncConnection, ids: Collection[UUID]) -> defaultdict[UUID, Insurance]:
+    """What persons are insured for, in three statements however many they are."""
+    known: defaultdict[UUID, Insurance] = defaultdict(Insurance)
+    for row in await connection.execute(
+        select(coverage).where(_in(coverage.c.person_id, ids)).order_by(coverage.c.start)
+    ):
+        known[row.person_id].coverage.append(row)
+    for row in await connection.execute(
+        select(contribution_base, coverage.c.person_id)
+        .join(coverage, coverage.c.id == contribution_base.c.coverage_id)
+        .where(_in(coverage.c.person_id, ids))
+        .order_by(contribution_base.c.since)
+    ):
+        known[row.person_id].bases.append(row)
+    for row in await connection.execute(
+        select(suspension).where(_in(suspension.c.person_id, ids)).order_by(suspension.c.start)
+    ):
+        known[row.person_id].suspensions.append(row)
+    return known
+
+
+async def next_revision(connection: AsyncConnection, ids: Iterable[UUID]) -> Mapping[UUID, Row[Any]]:
+    """Count the revision of persons (locked by the caller) on; their rows as they are then."""
+    changed = await connection.execute(
+        update(person).where(_in(person.c.id, list(ids))).values(revision=person.c.revision + 1).returning(person)
+    )
+    return {row.id: row for row in changed}
+
+
+def state(event: type[PersonState], row: Row[Any], insured: Insurance) -> PersonState:
+    """The event that tells a person's whole state."""
+    return event(
+        person_id=row.id,
+        pool=row.pool,
+        county=row.county,
+        revision=row.revision,
+        coverage=tuple(
+            CoveragePeriod(coverage_id=each.id, category=each.category, start=each.start, end=each.end)
+            for each in insured.coverage
+        ),
+        suspensions=tuple(SuspendedPeriod(start=each.start, end=each.end) for each in insured.suspensions),
+        died_on=row.died_on,
+    )

@@ -1,0 +1,223 @@
+"""Enrollment's tables. The database itself refuses a second coverage on one day and money beyond what is due.
+
+Name, resident number and phone are ciphertext; the keyed index alone finds a person by number.
+"""
+
+from changhu_common.spine import add_spine, new_metadata
+from changhu_policies.projection import add_supplied_values
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+METADATA = new_metadata()
+SPINE = add_spine(METADATA)
+supplied_value = add_supplied_values(METADATA)
+
+person = Table(
+    "person",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("pool", Text, nullable=False),
+    Column("county", Text, nullable=False),
+    Column("name", LargeBinary, nullable=False),
+    Column("resident_number", LargeBinary, nullable=False),
+    Column("resident_number_index", LargeBinary, nullable=False),
+    Column("phone", LargeBinary),
+    Column("marks", JSONB, nullable=False),
+    Column("family_account", Boolean, nullable=False),
+    Column("died_on", Date),
+    # Counts what is told to the other services; a base or a mark is not.
+    Column("revision", Integer, nullable=False),
+    UniqueConstraint("pool", "resident_number_index"),
+)
+Index("ix_person_pool_id", person.c.pool, person.c.id)
+
+# One category a day for each person: an exclusion constraint over person and days.
+coverage = Table(
+    "coverage",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("person_id", Uuid, ForeignKey(person.c.id), nullable=False),
+    Column("category", Text, nullable=False),
+    Column("start", Date, nullable=False),
+    Column("end", Date),
+    CheckConstraint('"end" >= start', name="in_order"),
+)
+Index("ix_coverage_person_id", coverage.c.person_id)
+
+# The base holds from its month on, until another one does.
+contribution_base = Table(
+    "contribution_base",
+    METADATA,
+    Column("coverage_id", Uuid, ForeignKey(coverage.c.id), nullable=False),
+    Column("since", Date, nullable=False),
+    Column("base_fen", BigInteger, nullable=False),
+    PrimaryKeyConstraint("coverage_id", "since"),
+    CheckConstraint("base_fen >= 0", name="not_negative"),
+    CheckConstraint("EXTRACT(day FROM since) = 1", name="since_a_month"),
+)
+
+# Here too no two on one day: an exclusion constraint.
+suspension = Table(
+    "suspension",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("person_id", Uuid, ForeignKey(person.c.id), nullable=False),
+    Column("start", Date, nullable=False),
+    Column("end", Date),
+    Column("reason", Text, nullable=False),
+    CheckConstraint('"end" >= start', name="in_order"),
+)
+
+
+def _circumstance(name: str, metadata: MetaData) -> Table:
+    """Days that matter to what the fund pays, told under an id and a revision of their own."""
+    table = Table(
+        name,
+        metadata,
+        Column("id", Uuid, primary_key=True),
+        Column("person_id", Uuid, ForeignKey(person.c.id), nullable=False),
+        Column("kind", Text),
+        Column("start", Date, nullable=False),
+        Column("end", Date),
+        Column("reference", Text, nullable=False),
+        Column("void_reason", Text),
+        Column("revision", Integer, nullable=False),
+        CheckConstraint('"end" >= start', name="in_order"),
+    )
+    Index(f"ix_{name}_person_id", table.c.person_id)
+    return table
+
+
+other_benefit = _circumstance("other_benefit", METADATA)
+hospital_stay = _circumstance("hospital_stay", METADATA)
+
+person_import = Table(
+    "person_import",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("region", Text, nullable=False),
+    Column("imported_by", Text, nullable=False),
+    Column("imported_at", DateTime(timezone=True), nullable=False),
+    Column("choice", Text, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("loaded", Integer, nullable=False),
+    Column("unchanged", Integer, nullable=False),
+    Column("rejected", Integer, nullable=False),
+)
+
+# A bad row is kept for the error file, its cells as one ciphertext.
+rejected_row = Table(
+    "rejected_row",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("import_id", Uuid, ForeignKey(person_import.c.id), nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("cells", LargeBinary, nullable=False),
+    Column("errors", JSONB, nullable=False),
+)
+Index("ix_rejected_row_import_id_line", rejected_row.c.import_id, rejected_row.c.line)
+
+contribution_run = Table(
+    "contribution_run",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("pool", Text, nullable=False),
+    Column("month", Text, nullable=False),
+    Column("persons", Integer, nullable=False),
+    Column("due_fen", BigInteger, nullable=False),
+    UniqueConstraint("pool", "month"),
+)
+
+# What each person owes for a period, once; a month's run may find that the year is already due.
+due = Table(
+    "due",
+    METADATA,
+    Column("person_id", Uuid, ForeignKey(person.c.id), nullable=False),
+    Column("period", Text, nullable=False),
+    Column("run_id", Uuid, ForeignKey(contribution_run.c.id), nullable=False),
+    Column("county", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("base_fen", BigInteger),
+    Column("due_fen", BigInteger, nullable=False),
+    Column("parts", JSONB, nullable=False),
+    Column("pack_version", Text, nullable=False),
+    PrimaryKeyConstraint("person_id", "period"),
+    CheckConstraint("due_fen >= 0", name="not_negative"),
+)
+Index("ix_due_run_id", due.c.run_id)
+
+run_total = Table(
+    "run_total",
+    METADATA,
+    Column("run_id", Uuid, ForeignKey(contribution_run.c.id), nullable=False),
+    Column("county", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("payer", Text, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("due_fen", BigInteger, nullable=False),
+    Column("received_fen", BigInteger, nullable=False),
+    PrimaryKeyConstraint("run_id", "county", "category", "payer"),
+    CheckConstraint("received_fen BETWEEN 0 AND due_fen", name="received_within_due"),
+)
+
+receipt = Table(
+    "receipt",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("run_id", Uuid, ForeignKey(contribution_run.c.id), nullable=False),
+    Column("county", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("payer", Text, nullable=False),
+    Column("amount_fen", BigInteger, nullable=False),
+    Column("received_on", Date, nullable=False),
+    Column("reference", Text, nullable=False),
+    CheckConstraint("amount_fen > 0", name="amount_positive"),
+)
+Index("ix_receipt_run_id", receipt.c.run_id)
+
+startup_money = Table(
+    "startup_money",
+    METADATA,
+    Column("pool", Text, primary_key=True),
+    Column("id", Uuid, nullable=False),
+    Column("payer", Text, nullable=False),
+    Column("amount_fen", BigInteger, nullable=False),
+    Column("received_on", Date, nullable=False),
+    Column("reference", Text, nullable=False),
+)
+
+policy_value = Table(
+    "policy_value",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("pool", Text, nullable=False),
+    Column("parameter", Text, nullable=False),
+    Column("qualifiers", JSONB, nullable=False),
+    Column("value", JSONB, nullable=False),
+    Column("start", Date, nullable=False),
+    Column("end", Date),
+    Column("source", Text, nullable=False),
+    Column("entered_by", Text, nullable=False),
+    Column("entered_at", DateTime(timezone=True), nullable=False),
+    Column("approved_by", Text),
+    Column("approved_at", DateTime(timezone=True)),
+    CheckConstraint("approved_by <> entered_by", name="approved_by_another"),
+)
+Index("ix_policy_value_pool", policy_value.c.pool)

@@ -1,0 +1,293 @@
+"""Persons are registered once a pool, changed under a lock, and shown with what identifies them masked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from changhu_common.database import AskedChange, AuditEntry, Database
+from changhu_common.errors import Conflict, InvalidInput
+from changhu_common.events.enrollment import PersonEnrolled, PersonUpdated
+from changhu_common.ids import new_id
+from changhu_common.periods import day_of
+from changhu_common.resident_numbers import ResidentNumber
+from changhu_common.roles import Caller
+from sqlalchemy import Row, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from enrollment.domain.registration import (
+    Claim,
+    Registration,
+    county_is_known,
+    county_is_the_callers,
+    faults_of,
+    marks_exist,
+    refuse,
+    registration,
+)
+from enrollment.storage import persons
+from enrollment.storage.identities import Identities
+from enrollment.storage.tables import person
+from enrollment.usecases.telling import tell
+from enrollment.usecases.territories import territory_of
+
+PAGE_PERSONS_MAX = 500
+
+
+class AlreadyEnrolled(Conflict):
+    """A pool knows a resident number once."""
+
+    code = "person.already_enrolled"
+    title = "该人员已在本统筹区登记"
+
+
+@dataclass(frozen=True, slots=True)
+class BaseView:
+    since: date
+    base_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageView:
+    coverage_id: UUID
+    category: str
+    start: date
+    end: date | None
+    bases: Sequence[BaseView]
+
+
+@dataclass(frozen=True, slots=True)
+class SuspensionView:
+    suspension_id: UUID
+    start: date
+    end: date | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """A person as an answer shows him: name, number and phone masked."""
+
+    person_id: UUID
+    pool: str
+    county: str
+    name: str
+    resident_number: str
+    phone: str | None
+    marks: Sequence[str]
+    family_account: bool
+    died_on: date | None
+    revision: int
+    coverage: Sequence[CoverageView]
+    suspensions: Sequence[SuspensionView]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonPage:
+    """A page of persons; `next` is what to give as `after` for the next one, None on the last."""
+
+    persons: Sequence[PersonView]
+    next: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """What may be corrected of a person; None leaves a field as it is."""
+
+    name: str | None = None
+    county: str | None = None
+    phone: str | None = None
+    marks: tuple[str, ...] | None = None
+    family_account: bool | None = None
+
+
+def new_person(entered: Registration, identities: Identities, person_id: UUID) -> dict[str, Any]:
+    """The row of a person registered for the first time."""
+    return {
+        "id": person_id,
+        "pool": entered.pool,
+        "county": entered.county,
+        **identities.sealed(person_id, name=entered.name, number=entered.resident_number, phone=entered.phone),
+        "marks": entered.marks or (),
+        "family_account": entered.family_account,
+        "died_on": None,
+        "revision": 1,
+    }
+
+
+def new_coverage(entered: Registration, person_id: UUID, coverage_id: UUID) -> dict[str, Any]:
+    return {
+        "id": coverage_id,
+        "person_id": person_id,
+        "category": entered.category,
+        "start": entered.start,
+        "end": entered.end,
+    }
+
+
+def first_base(entered: Registration, coverage_id: UUID) -> list[dict[str, Any]]:
+    """The base that a coverage begins with, where one was given."""
+    if entered.base_fen is None:
+        return []
+    return [{"coverage_id": coverage_id, "since": entered.start.replace(day=1), "base_fen": entered.base_fen}]
+
+
+def audited(entered: Registration, **more: Any) -> dict[str, Any]:
+    """What an audit row keeps of a registration: never who it is."""
+    return {
+        "county": entered.county,
+        "category": entered.category,
+        "start": str(entered.start),
+        "end": entered.end and str(entered.end),
+        "base_fen": entered.base_fen,
+        "marks": entered.marks,
+        **more,
+    }
+
+
+def _already_enrolled() -> AlreadyEnrolled:
+    return AlreadyEnrolled("同一公民身份号码在本统筹区只能登记一次；请查询后在原登记上办理。")
+
+
+class Persons:
+    """Registration, enquiry and correction of persons (参保人)."""
+
+    def __init__(self, database: Database, identities: Identities) -> None:
+        self._database = database
+        self._identities = identities
+
+    async def enroll(self, *, caller: Caller, asked: AskedChange, claim: Claim) -> PersonView:
+        """Register a person with a first coverage (参保登记)."""
+        async with self._database.change(asked) as tx:
+            territory = await territory_of(tx.connection, caller.scope, today=day_of(tx.now))
+            refuse(faults_of(claim, territory))
+            entered = registration(claim, territory)
+            # Under an older index key the unique index alone would not find him.
+            candidates = self._identities.candidates(entered.resident_number)
+            if await persons.known(tx.connection, [entered.pool], candidates):
+                raise _already_enrolled()
+            person_id, coverage_id = new_id(), new_id()
+            added = await persons.add(tx.connection, [new_person(entered, self._identities, person_id)])
+            if not added:
+                raise _already_enrolled()
+            await persons.add_coverage(tx.connection, [new_coverage(entered, person_id, coverage_id)])
+            await persons.set_bases(tx.connection, first_base(entered, coverage_id))
+            row = (await persons.get(tx.connection, [person_id], caller.scope))[0]
+            insured = (await persons.insurance(tx.connection, [person_id]))[person_id]
+            tx.emit(persons.state(PersonEnrolled, row, insured))
+            tx.record(AuditEntry("person.enrolled", "person", person_id, after=audited(entered)))
+            return tx.answer(self._view(row, insured))
+
+    async def correct(self, *, caller: Caller, asked: AskedChange, person_id: UUID, details: Details) -> PersonView:
+        """Correct name, phone, marks or family account, or move a person to another county of the pool."""
+        async with self._database.change(asked) as tx:
+            row = await persons.lock(tx.connection, person_id, caller.scope)
+            await self._check(tx.connection, caller, row, details, today=day_of(tx.now))
+            changed = self._changed(row, details)
+            if changed:
+                await tx.connection.execute(update(person).where(person.c.id == person_id).values(**changed))
+                if "county" in changed:
+                    await tell(tx, {person_id: PersonUpdated})
+                shown = ("county", "marks", "family_account")
+                tx.record(
+                    AuditEntry(
+                        "person.corrected",
+                        "person",
+                        person_id,
+                        before={each: getattr(row, each) for each in shown},
+                        after={each: changed.get(each, getattr(row, each)) for each in shown}
+                        | {"changed": sorted(changed)},
+                    )
+                )
+            return tx.answer(await self.view_of(tx.connection, person_id, caller))
+
+    def _changed(self, row: Row[Any], details: Details) -> dict[str, Any]:
+        changed: dict[str, Any] = {}
+        if details.name is not None and details.name != self._identities.name(row):
+            changed["name"] = self._identities.seal(row.id, "name", details.name)
+        if details.phone is not None:
+            changed["phone"] = self._identities.seal(row.id, "phone", details.phone) if details.phone else None
+        if details.marks is not None and (marks := sorted(set(details.marks))) != row.marks:
+            changed["marks"] = marks
+        for each in ("county", "family_account"):
+            value = getattr(details, each)
+            if value is not None and value != getattr(row, each):
+                changed[each] = value
+        return changed
+
+    async def _check(
+        self, connection: AsyncConnection, caller: Caller, row: Row[Any], details: Details, *, today: date
+    ) -> None:
+        territory = await territory_of(connection, caller.scope, today=today)
+        claim = Claim(
+            name=details.name or "",
+            resident_number="",
+            county=details.county or row.county,
+            category="",
+            start=None,
+            marks=details.marks,
+        )
+        refuse(faults_of(claim, territory, (county_is_known, county_is_the_callers, marks_exist)))
+        if territory.packs[claim.county].pool != row.pool:
+            raise InvalidInput("跨统筹区须办理关系转移，不能直接改县区。")
+
+    async def get(self, *, caller: Caller, person_id: UUID) -> PersonView:
+        async with self._database.read() as connection:
+            return await self.view_of(connection, person_id, caller)
+
+    async def search(self, *, caller: Caller, resident_number: str, today: date) -> Sequence[PersonView]:
+        """The persons in scope with a resident number: one in each pool at most."""
+        number = ResidentNumber.parse(resident_number, today=today)
+        async with self._database.read() as connection:
+            rows = await persons.with_numbers(connection, self._identities.candidates(number), caller.scope)
+            return await self._views(connection, rows)
+
+    async def page(self, *, caller: Caller, pool: str, after: UUID | None, limit: int) -> PersonPage:
+        async with self._database.read() as connection:
+            rows = await persons.page(connection, pool=pool, after=after, limit=limit + 1, scope=caller.scope)
+            views = await self._views(connection, rows[:limit])
+        return PersonPage(persons=views, next=views[-1].person_id if len(rows) > limit else None)
+
+    async def view_of(self, connection: AsyncConnection, person_id: UUID, caller: Caller) -> PersonView:
+        rows = await persons.get(connection, [person_id], caller.scope)
+        if not rows:
+            raise persons.unknown_person()
+        return (await self._views(connection, rows))[0]
+
+    async def _views(self, connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[PersonView]:
+        insured = await persons.insurance(connection, [row.id for row in rows])
+        return [self._view(row, insured[row.id]) for row in rows]
+
+    def _view(self, row: Row[Any], insured: persons.Insurance) -> PersonView:
+        identity = self._identities.masked(row)
+        return PersonView(
+            person_id=row.id,
+            pool=row.pool,
+            county=row.county,
+            name=identity.name,
+            resident_number=identity.resident_number,
+            phone=identity.phone,
+            marks=row.marks,
+            family_account=row.family_account,
+            died_on=row.died_on,
+            revision=row.revision,
+            coverage=[
+                CoverageView(
+                    coverage_id=each.id,
+                    category=each.category,
+                    start=each.start,
+                    end=each.end,
+                    bases=[
+                        BaseView(since=base.since, base_fen=base.base_fen)
+                        for base in insured.bases
+                        if base.coverage_id == each.id
+                    ],
+                )
+                for each in insured.coverage
+            ],
+            suspensions=[
+                SuspensionView(suspension_id=each.id, start=each.start, end=each.end, reason=each.reason)
+                for each in insured.suspensions
+            ],
+        )

@@ -1,0 +1,73 @@
+"""People to enrol: valid resident numbers, bodies and files of them, and a service to send them to."""
+
+import csv
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from changhu_common.roles import Role
+from enrollment.app import SERVICE
+from stdnum.cn import ric
+
+from tests.support.running import Deploy, Running
+
+HEADER = ["姓名", "公民身份号码", "县区", "参保类别", "参保日期", "停保日期", "缴费基数", "人员标识"]
+
+
+def resident_number(n: int, *, born: str = "19500101") -> str:
+    """The n-th person of Shuangtaizi who was born on a day; past a thousand, on one of the days that follow."""
+    body = f"211102{int(born) + n // 1000:08d}{n % 1000:03d}"
+    return body + str(ric.calc_check_digit(body + "0"))
+
+
+def person(n: int = 1, **more: Any) -> dict[str, Any]:
+    """The body of a registration."""
+    coverage = {"category": "employee", "start": "2026-01-01", "base_fen": 543_210, **more.pop("coverage", {})}
+    return {
+        "name": "张三丰",
+        "resident_number": resident_number(n),
+        "county": "211102",
+        "coverage": coverage,
+        **more,
+    }
+
+
+def file_row(n: int, **cells: str) -> dict[str, str]:
+    """A row of a clerk's file, by column title."""
+    row = dict(
+        zip(HEADER, ["王五", resident_number(n), "211102", "在职职工", "2026-01-01", "", "5432.10", ""], strict=True)
+    )
+    return {**row, **cells}
+
+
+def csv_of(*rows: dict[str, str]) -> bytes:
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, HEADER)
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue().encode("utf-8-sig")
+
+
+@pytest.fixture
+async def enrollment(deploy: Deploy) -> Running:
+    return await deploy(SERVICE)
+
+
+@pytest.fixture
+def clerk(enrollment: Running) -> dict[str, str]:
+    """A clerk of the whole pool."""
+    return enrollment.token(Role.ENROLLMENT_CLERK)
+
+
+@pytest.fixture
+def enrolled(enrollment: Running, clerk: dict[str, str]) -> Callable[..., Any]:
+    """Register somebody and answer what the service answered."""
+
+    async def enrol(n: int = 1, **more: Any) -> dict[str, Any]:
+        answer = await enrollment.post("/persons", clerk, person(n, **more))
+        assert answer.status_code == 201, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+    return enrol
