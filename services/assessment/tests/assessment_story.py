@@ -1,5 +1,7 @@
 """One person, two assessment organisations and their people: what most tests begin with."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -7,6 +9,7 @@ from uuid import UUID
 
 import httpx
 from assessment.app import SERVICE
+from assessment.storage.tables import METADATA
 from changhu_common.events.care import CarePlanConfirmed
 from changhu_common.events.enrollment import CoveragePeriod, PersonEnrolled
 from changhu_common.events.policy import PolicyValueApproved
@@ -15,6 +18,7 @@ from changhu_common.ids import new_id
 from changhu_common.periods import SHANGHAI, day_of
 from changhu_common.roles import Role
 from changhu_policies import scales
+from sqlalchemy import select
 
 from tests.support.running import Deploy, Running
 
@@ -199,6 +203,20 @@ class Story:
 
     async def status(self, application: str) -> str:
         return str(done(await self.service.get(f"/applications/{application}", self.clerk))["status"])
+
+    @asynccontextmanager
+    async def nothing_written(self) -> AsyncIterator[None]:
+        """What happens inside leaves no row anywhere: no state, no audit row, no event, no remembered answer."""
+        before = await self._content()
+        yield
+        assert await self._content() == before
+
+    async def _content(self) -> dict[str, list[str]]:
+        async with self.service.database.read() as connection:
+            return {
+                table.name: sorted(map(repr, await connection.execute(select(table))))
+                for table in METADATA.sorted_tables
+            }
 
     async def conclusions(self) -> list[dict[str, Any]]:
         answer = await self.service.get(f"/persons/{self.person_id}/conclusions", self.clerk)
