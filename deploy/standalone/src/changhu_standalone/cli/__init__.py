@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from changhu_standalone.cli import asking, policy, running, trying
+from changhu_standalone.cli import asking, deploying, policy, running, trying
 
 app = typer.Typer(
     name="changhu",
@@ -22,6 +22,8 @@ app.command()(running.demo)
 app.command()(running.run)
 app.command()(running.token)
 app.command()(asking.books)
+app.command()(deploying.provision)
+app.command()(deploying.migrate)
 
 
 def main() -> None:
