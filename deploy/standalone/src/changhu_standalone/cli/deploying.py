@@ -91,7 +91,7 @@ def _given(variables: Sequence[str]) -> dict[str, str]:
 
 
 def _address(variable: str, written: str, *, driver: str) -> str:
-    """A database's address for this driver; what a parser says of a bad one could carry the password: it is not told."""
+    """A database's address for this driver. What a parser says of a bad one may hold the password: it is not told."""
     from sqlalchemy import make_url
     from sqlalchemy.exc import SQLAlchemyError
 
