@@ -23,10 +23,17 @@ def demo(
     """演示一座城市从参保到基金账的一个月, 以及次月的结算和调整."""
     from rich.console import Console
 
-    raise typer.Exit(asyncio.run(_demo(data=data, people=people, seed=seed, pool=pool, console=Console())))
+    from changhu_standalone.story.office import StoryFailed
+
+    try:
+        holds = asyncio.run(_demo(data=data, people=people, seed=seed, pool=pool, console=Console()))
+    except StoryFailed as failed:
+        typer.echo(f"演示中断: {failed}", err=True)
+        raise typer.Exit(1) from failed
+    raise typer.Exit(0 if holds else 1)
 
 
-async def _demo(*, data: Path, people: int, seed: int, pool: str, console: "Console") -> int:  # type: ignore[name-defined]  # noqa: F821
+async def _demo(*, data: Path, people: int, seed: int, pool: str, console: "Console") -> bool:  # type: ignore[name-defined]  # noqa: F821
     import logging
 
     from changhu_common.clock import FileClock
@@ -69,7 +76,7 @@ async def _demo(*, data: Path, people: int, seed: int, pool: str, console: "Cons
         proof, books = await prove(story)
         progress.stop()
         await show(story, console, proof, books)
-        return 0 if proof.holds else 1
+        return proof.holds
 
 
 def _refuse_other_city(data: Path, what: str) -> None:

@@ -23,7 +23,7 @@ from changhu_standalone.story.city import (
     City,
     PlannedVisit,
 )
-from changhu_standalone.story.office import Desk, Office
+from changhu_standalone.story.office import Desk, Office, StoryFailed
 
 # What the operators of the generated city supply. The figures are the story's, not any city's.
 YEARLY_INCOME_FEN = 4_320_000
@@ -140,6 +140,8 @@ class Story:
         loaded = await self.office.upload(
             "enrollment", "/persons/imports?format=csv&choice=all", self.city.enrolment_file(), clerk
         )
+        if loaded["rejected"]:
+            raise StoryFailed(f"参保名单有 {loaded['rejected']} 行有误: {loaded['errors'][:3]}")
         self.told.counts["enrollment"]["参保人员"] = loaded["loaded"]
         for applicant in self.city.applicants:
             number = applicant.resident.resident_number

@@ -153,7 +153,7 @@ def _resident(chance: random.Random, drawn: tuple[str, str, date], *, elderly: b
     if category == "retiree":
         born = date(born.year - 32, born.month, min(born.day, 28))
         stem = f"{county}{born:%Y%m%d}{stem[-3:]}"
-    number = stem + ric.calc_check_digit(stem)
+    number = stem + ric.calc_check_digit(stem + "0")
     marks: tuple[str, ...] = ()
     if chance.random() < 0.02:
         marks = ("medical_assistance",)

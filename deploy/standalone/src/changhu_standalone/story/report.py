@@ -49,7 +49,7 @@ async def prove(story: Story) -> tuple[Proof, dict[str, Any]]:
         balanced=books["balanced"],
         received_fen=story.told.received_fen + story.told.startup_fen,
         booked_income_fen=-sum(fen for account, fen in balance.items() if account.startswith("4")),
-        settled_fen=sum(each["fund_fen"] for each in statements["statements"] if each["status"] == "paid"),
+        settled_fen=sum(each["fund_fen"] for each in statements if each["status"] == "paid"),
         booked_benefits_fen=balance.get("5001", 0),
     ), books
 
@@ -95,11 +95,10 @@ async def _person(story: Story, number: int, month: str) -> RenderableType:
             yuan(line["person_fen"]),
             reasons,
         )
-    limit = (
-        "无" if told["limit_fen"] is None else f"{yuan(told['limit_fen'])} 元, 剩余 {yuan(told['limit_left_fen'])} 元"
-    )
+    limit_fen, left_fen = told["limit"]["limit_fen"], told["limit"]["left_fen"]
+    limit = "无" if limit_fen is None else f"{yuan(limit_fen)} 元, 剩余 {yuan(left_fen)} 元"
     more = f"(共 {len(told['lines'])} 笔) " if len(told["lines"]) > 12 else ""
-    return Group(table, f"{more}限额 {limit}; 政策版本 {told['pack_version']}\n")
+    return Group(table, f"{more}限额 {limit}; 政策版本 {told['limit']['pack_version']}\n")
 
 
 async def _statements(story: Story) -> list[dict[str, Any]]:
@@ -115,13 +114,14 @@ def _adjustments(statements: list[dict[str, Any]]) -> Table:
     table = Table(title="结算单中的调整: 迟到的事实按差额补退", title_justify="left")
     for heading in ("结算单", "参保人", "服务月份", "基金差额", "个人差额", "更正的拨付"):
         table.add_column(heading, justify="right" if heading.endswith("差额") else "left")
-    for statement in statements:
-        for payment in statement["payments"]:
-            if payment["service_month"] != statement["month"]:
+    for detail in statements:
+        month = detail["statement"]["month"]
+        for payment in detail["payments"]:
+            if payment["month"] != month:
                 table.add_row(
-                    statement["month"],
+                    month,
                     payment["person_id"][-12:],
-                    payment["service_month"],
+                    payment["month"],
                     yuan(payment["fund_fen"]),
                     yuan(payment["person_fen"]),
                     (payment["corrects_payment_id"] or "(首次结算)")[-12:],
