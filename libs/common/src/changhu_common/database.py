@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from fastapi.encoders import jsonable_encoder
+from pydantic_core import to_jsonable_python
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -149,8 +149,8 @@ class Transaction:
                     "action": entry.action,
                     "subject": entry.subject,
                     "subject_id": str(entry.subject_id),
-                    "before": jsonable_encoder(entry.before),
-                    "after": jsonable_encoder(entry.after),
+                    "before": to_jsonable_python(entry.before),
+                    "after": to_jsonable_python(entry.after),
                 }
                 for entry in self._audits
             ],
@@ -163,7 +163,7 @@ class Transaction:
                     key=asked.key,
                     body_hash=asked.body_hash,
                     status=asked.status,
-                    answer=jsonable_encoder(self._answer),
+                    answer=to_jsonable_python(self._answer),
                 )
             )
 

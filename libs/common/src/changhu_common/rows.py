@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+import psycopg
+from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import BigInteger, Column, Integer, Table, TextClause, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
@@ -13,6 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 # Beyond this a statement's arrays only cost memory; the callers with more rows use COPY.
 ROWS_PER_STATEMENT = 5_000
+
+
+class _Packed(list[Any]):
+    """An array that travels in binary: as text every quote in it would be escaped, one at a time, in Python."""
+
+
+psycopg.adapters.register_dumper(_Packed, ListBinaryDumper)
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -57,9 +66,11 @@ def _statement(table: Table, columns: tuple[str, ...], then: str) -> TextClause:
 
 
 def _array(column: Column[Any], rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
-    values = [row[name] for row in rows]
+    values = (row[name] for row in rows)
     if isinstance(column.type, JSONB):
-        return [None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in values]
+        return _Packed(
+            None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in values
+        )
     if isinstance(column.type, BigInteger | Integer):
-        return [None if value is None else int(value) for value in values]
-    return values
+        return _Packed(None if each is None else int(each) for each in values)
+    return _Packed(values)
