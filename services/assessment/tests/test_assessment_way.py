@@ -159,8 +159,8 @@ async def test_insured_people_see_their_own_applications_alone(story: Story) -> 
         assert answer.status_code == 404
     conclusions = done(await story.service.get(f"/persons/{story.person_id}/conclusions", story.insured()))
     assert conclusions == {"person_id": str(story.person_id), "conclusions": []}
-    foreign = await story.service.get(f"/persons/{other.person_id}/conclusions", story.insured())
-    assert foreign.status_code == 404
+    answer = await story.service.get(f"/persons/{other.person_id}/conclusions", story.insured())
+    assert answer.status_code == 404
 
 
 async def test_assessors_of_an_organisation_see_what_it_was_assigned(story: Story) -> None:

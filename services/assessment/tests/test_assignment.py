@@ -65,23 +65,23 @@ async def test_staff_of_another_organisation_or_released_are_not_sent(story: Sto
             refused(answer, "assignment.refused", "assignment.staff_unregistered")
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"kind": "care_provider"},
-        {"end": date(2026, 6, 30)},
-        {"start": date(2026, 7, 2)},
-        {"suspensions": [{"start": date(2026, 7, 1)}]},
-    ],
-)
-async def test_the_organisation_has_an_agreement_on_the_day(story: Story, changed: dict[str, Any]) -> None:
-    organization = new_id()
-    staff = registered(organization, "a", "assessor"), registered(organization, "e", "expert")
-    await story.service.hear(designated(organization, **changed), *staff)
+NO_AGREEMENT: list[dict[str, Any]] = [
+    {"kind": "care_provider"},
+    {"end": date(2026, 6, 30)},
+    {"start": date(2026, 7, 2)},
+    {"suspensions": [{"start": date(2026, 7, 1)}]},
+]
+
+
+async def test_the_organisation_has_an_agreement_on_the_day(story: Story) -> None:
     application = await story.accepted()
-    async with story.nothing_written():
-        answer = await story.assign(application, *staff, organization=organization)
-        refused(answer, "assignment.refused", "assignment.no_agreement")
+    for agreed in NO_AGREEMENT:
+        organization = new_id()
+        staff = registered(organization, "a", "assessor"), registered(organization, "e", "expert")
+        await story.service.hear(designated(organization, **agreed), *staff)
+        async with story.nothing_written():
+            answer = await story.assign(application, *staff, organization=organization)
+            refused(answer, "assignment.refused", "assignment.no_agreement")
 
 
 async def test_a_relative_or_the_applicant_does_not_assess(story: Story) -> None:

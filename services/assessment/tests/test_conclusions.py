@@ -87,17 +87,14 @@ async def test_the_database_refuses_a_second_open_application(story: Story) -> N
             await connection.execute(insert(application).values({**row, "id": uuid4()}))
 
 
-@pytest.mark.parametrize(
-    "statement",
-    ["UPDATE visit SET grade = 5", "DELETE FROM confirmation", "UPDATE objection SET reason = ''", "DROP TABLE visit"],
-)
-async def test_what_was_found_on_site_is_never_changed(story: Story, statement: str) -> None:
-    async with story.service.database.engine.connect() as connection:
-        with pytest.raises(ProgrammingError) as refusal:
-            await connection.execute(text(statement))
-        assert isinstance(refusal.value.orig, InsufficientPrivilege)
+async def test_what_was_found_on_site_is_never_changed(story: Story) -> None:
+    for statement in ("UPDATE visit SET grade = 5", "DELETE FROM confirmation", "DELETE FROM objection"):
+        async with story.service.database.engine.connect() as connection:
+            with pytest.raises(ProgrammingError) as refusal:
+                await connection.execute(text(statement))
+            assert isinstance(refusal.value.orig, InsufficientPrivilege)
 
 
-async def test_no_table_has_room_for_a_name_or_an_id_number() -> None:
+def test_no_table_has_room_for_a_name_or_an_id_number() -> None:
     columns = {column.name for table in (application, assignment, visit, conclusion) for column in table.columns}
     assert not columns & {"name", "resident_number", "phone", "address"}

@@ -57,12 +57,12 @@ async def test_without_the_days_nothing_is_shown(deploy: Deploy) -> None:
     assert (shown["ends_on"], shown["days"]) == ("2026-07-06", 5)
 
 
-@pytest.mark.parametrize("days", [-1, 31])
-async def test_publicity_begins_neither_in_the_past_nor_far_ahead(story: Story, days: int) -> None:
+async def test_publicity_begins_neither_in_the_past_nor_far_ahead(story: Story) -> None:
     application = await story.confirmed()
     async with story.nothing_written():
-        start = story.today + timedelta(days=days)
-        refused(await story.step(application, "publicity", {"start": str(start)}), "publicity.mistimed")
+        for days in (-1, 31):
+            start = story.today + timedelta(days=days)
+            refused(await story.step(application, "publicity", {"start": str(start)}), "publicity.mistimed")
 
 
 async def test_nothing_is_published_before_its_publicity_is_over(story: Story) -> None:
@@ -150,6 +150,7 @@ async def test_an_objection_brings_a_review_by_others_that_is_final(story: Story
     assert (told.grade, told.start) == (0, story.today)
     async with story.nothing_written():
         refused(await story.step(application, "objection", OBJECTION), "objection.review_is_final")
+    assert done(await story.service.get(f"/applications/{application}", story.clerk))["possible"] == []
 
 
 async def test_a_review_that_reaches_a_level_takes_effect_at_once(story: Story) -> None:
@@ -204,3 +205,12 @@ async def test_a_review_on_the_same_day_replaces_the_conclusion_whole(story: Sto
     (revoked,) = await story.service.told(AssessmentRevoked)
     assert (revoked.grade, revoked.revision) == (0, 2)
     assert [(each["grade"], each["void"]) for each in await story.conclusions()] == [(0, True), (5, False)]
+
+
+async def test_an_objection_does_not_run_beside_another_application(story: Story) -> None:
+    await story.service.hear(supplied("assessment.objection_days", 10))
+    application = await story.confirmed(scores=LIGHTEST)
+    other = done(await story.apply(), 201)["application_id"]
+    async with story.nothing_written():
+        problem = refused(await story.step(application, "objection", OBJECTION), "application.open")
+        assert problem["application_id"] == other

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from changhu_common.events.provider import StaffReleased
 
 from services.assessment.tests.assessment_story import HEAVIEST, Story, done, refused
 from tests.support.running import Deploy
@@ -14,25 +15,23 @@ async def story(deploy: Deploy) -> Story:
     return await Story.begin(deploy)
 
 
-@pytest.mark.parametrize(
-    ("scores", "field"),
-    [
-        ({**HEAVIEST, "eating": 7}, "scores.eating"),
-        ({**HEAVIEST, "eating": -5}, "scores.eating"),
-        ({**HEAVIEST, "eating": "5"}, "scores.eating"),
-        ({**HEAVIEST, "eating": True}, "scores.eating"),
-        ({**HEAVIEST, "flying": 5}, "scores.flying"),
-        ({key: score for key, score in HEAVIEST.items() if key != "memory"}, "scores.memory"),
-    ],
-)
-async def test_a_score_that_the_scale_does_not_offer_is_refused(
-    story: Story, scores: dict[str, Any], field: str
-) -> None:
+WRONG_SCORES: list[tuple[dict[str, Any], str]] = [
+    ({**HEAVIEST, "eating": 7}, "scores.eating"),
+    ({**HEAVIEST, "eating": -5}, "scores.eating"),
+    ({**HEAVIEST, "eating": "5"}, "scores.eating"),
+    ({**HEAVIEST, "eating": True}, "scores.eating"),
+    ({**HEAVIEST, "flying": 5}, "scores.flying"),
+    ({key: score for key, score in HEAVIEST.items() if key != "memory"}, "scores.memory"),
+]
+
+
+async def test_a_score_that_the_scale_does_not_offer_is_refused(story: Story) -> None:
     application = await story.accepted()
     done(await story.assign(application))
     async with story.nothing_written():
-        problem = refused(await story.visit(application, scores=scores), "input.invalid")
-        assert [each["field"] for each in problem["errors"]] == [field]
+        for scores, field in WRONG_SCORES:
+            problem = refused(await story.visit(application, scores=scores), "input.invalid")
+            assert [each["field"] for each in problem["errors"]] == [field]
 
 
 async def test_another_scale_than_the_pool_s_is_refused(story: Story) -> None:
@@ -51,12 +50,22 @@ async def test_only_who_was_sent_reports_a_visit(story: Story) -> None:
     done(await story.visit(application, who="expert"))
 
 
-@pytest.mark.parametrize("hours", [1, -48])
-async def test_a_visit_is_neither_ahead_nor_before_its_assignment(story: Story, hours: int) -> None:
+async def test_a_visit_is_neither_ahead_nor_before_its_assignment(story: Story) -> None:
     application = await story.accepted()
     done(await story.assign(application))
-    moment = story.service.clock.now() + timedelta(hours=hours)
+    now = story.service.clock.now()
     async with story.nothing_written():
-        refused(await story.visit(application, visited_at=moment.isoformat()), "visit.mistimed")
-        naive = moment.replace(tzinfo=None).isoformat()
+        for moment in (now + timedelta(hours=1), now - timedelta(hours=48)):
+            refused(await story.visit(application, visited_at=moment.isoformat()), "visit.mistimed")
+        naive = now.replace(tzinfo=None).isoformat()
         refused(await story.visit(application, visited_at=naive), "input.invalid")
+
+
+async def test_who_left_the_organisation_since_reports_no_visit(story: Story) -> None:
+    application = await story.accepted()
+    done(await story.assign(application))
+    left = {**story.assessor.model_dump(), "revision": 2, "end": story.today}
+    await story.service.hear(StaffReleased.model_validate(left))
+    story.pass_days(1)
+    async with story.nothing_written():
+        refused(await story.visit(application), "visit.staff_released")

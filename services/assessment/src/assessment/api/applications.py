@@ -1,14 +1,14 @@
 """Applying, and the answer whether an application is accepted, over HTTP."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 from changhu_common.auth import allow
 from changhu_common.requests import Asked
 from changhu_common.roles import Caller, Role
 from fastapi import APIRouter, Query
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from assessment.api.forms import Account, Form, ReasonForm, Word
 from assessment.domain.steps import State
@@ -29,6 +29,12 @@ Reader = Annotated[
 class RelativeForm(Form):
     person_id: UUID | None = None
     account: Account | None = None
+
+    @model_validator(mode="after")
+    def named(self) -> Self:
+        if self.person_id is None and self.account is None:
+            raise ValueError("亲属须写明 person_id 或 account")
+        return self
 
 
 class ApplicationForm(Form):

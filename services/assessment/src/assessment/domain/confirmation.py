@@ -23,6 +23,13 @@ class NotAssigned(Refusal):
     title = "不是指派的评估人员"
 
 
+class StaffReleased(Refusal):
+    """Who has left the organisation no longer assesses for it."""
+
+    code = "visit.staff_released"
+    title = "评估人员已离职"
+
+
 class VisitMistimed(Refusal):
     """A visit takes place after it was assigned and before it is recorded."""
 

@@ -70,6 +70,10 @@ STEPS: Final[Mapping[State, tuple[Step, ...]]] = MappingProxyType(
     }
 )
 
+FIRST_ROUND: Final = 1
+REVIEW_ROUND: Final = 2
+"""The second round is the review assessment (复评); its conclusion is final."""
+
 OPEN: Final = frozenset(State) - {State.REFUSED, State.PUBLISHED, State.DELIVERED}
 """The states in which a person may not apply again."""
 
@@ -79,6 +83,12 @@ class WrongState(Conflict):
 
     code = "application.wrong_state"
     title = "当前状态不能办理此步骤"
+
+
+def possible_steps(*, state: State, round_: int) -> tuple[Step, ...]:
+    """What may be done next; nobody objects to a review's conclusion."""
+    steps = STEPS[state]
+    return tuple(step for step in steps if step is not Step.OBJECTION or round_ < REVIEW_ROUND)
 
 
 def require_step(*, step: Step, state: State) -> None:

@@ -83,16 +83,19 @@ async def lock_publicised(
     ).all()
 
 
-async def publicised(connection: AsyncConnection, *, over_before: date, limit: int) -> Sequence[AnyRow]:
-    """Id, pool and county of every application whose publicity ended before a day, the oldest first."""
-    return (
-        await connection.execute(
-            select(application.c.id, application.c.pool)
-            .where(application.c.state == State.PUBLICITY, application.c.publicity_ends_on < over_before)
-            .order_by(application.c.publicity_ends_on, application.c.id)
-            .limit(limit)
-        )
-    ).all()
+async def publicised(
+    connection: AsyncConnection, *, over_before: date, after: UUID | None, limit: int
+) -> Sequence[UUID]:
+    """Every application whose publicity ended before a day, in order of their ids, from `after` on."""
+    query = (
+        select(application.c.id)
+        .where(application.c.state == State.PUBLICITY, application.c.publicity_ends_on < over_before)
+        .order_by(application.c.id)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(application.c.id > after)
+    return (await connection.execute(query)).scalars().all()
 
 
 async def assign(connection: AsyncConnection, values: Mapping[str, Any]) -> None:

@@ -104,6 +104,12 @@ async def person_of(connection: AsyncConnection, person_id: UUID, *, lock: bool 
     return (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
 
 
+async def lock_persons(connection: AsyncConnection, person_ids: Sequence[UUID]) -> None:
+    """Keep everybody else from concluding about them, in sorted order."""
+    query = select(person.c.person_id).where(person.c.person_id.in_(person_ids)).order_by(person.c.person_id)
+    await connection.execute(query.with_for_update())
+
+
 async def agreements_of(connection: AsyncConnection, *, organization_id: UUID, pool: str) -> list[Agreement]:
     rows = await connection.execute(
         select(agreement).where(agreement.c.organization_id == organization_id, agreement.c.pool == pool)

@@ -22,17 +22,16 @@ from assessment.domain.confirmation import (
     Confirming,
     NotAssigned,
     NotSeparated,
+    StaffReleased,
     VisitMistimed,
 )
 from assessment.domain.findings import findings_of
 from assessment.domain.grading import grade_scores
-from assessment.domain.steps import State, Step, require_step
+from assessment.domain.steps import FIRST_ROUND, REVIEW_ROUND, State, Step, require_step
 from assessment.storage import applications, facts
 from assessment.usecases.applications import NO_APPLICATION, locked
 from assessment.usecases.concluding import benefit_level, conclude
 from assessment.usecases.views import AnyRow, VisitView
-
-FIRST_ROUND, REVIEW_ROUND = 1, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +150,8 @@ class Assessments:
                 raise NotAssigned("只有被指派的评估人员可以提交本次评估，请核对账号或联系经办人改派。")
             visited_on = day_of(observed.visited_at)
             if observed.visited_at > tx.now or visited_on < assignment.assigned_on:
-                raise VisitMistimed("现场评估时间须在派员当日之后、提交之前，请核对。")
+                raise VisitMistimed("现场评估时间不能早于派员当日，也不能晚于提交之时，请核对。")
+            await _refuse_released(tx, row, assignment, caller.subject, visited_on)
             pack = await self._supplied.pack(tx.connection, row.pool)
             _refuse_other_scale(observed.scale, pack.value("assessment.scale", on=visited_on).value)
             scale = scales()[observed.scale]
@@ -239,6 +239,14 @@ class Assessments:
         )
         tx.record(AuditEntry("confirm", "application", row.id, after={"round": row.round, "staff_id": expert.staff_id}))
         return row, visit
+
+
+async def _refuse_released(tx: Transaction, row: AnyRow, assignment: AnyRow, account: str, on: date) -> None:
+    """Whoever was sent must still serve the organisation on the day of the visit."""
+    staff_ids = [UUID(member["staff_id"]) for member in assignment.members if member["account"] == account]
+    members = await facts.members_of(tx.connection, staff_ids=staff_ids, pool=row.pool, on=on)
+    if not any(on in member.days for member in members):
+        raise StaffReleased("现场评估当日您已不在该评估机构登记，请联系经办人改派。")
 
 
 async def _locked_for_expert(tx: Transaction, application_id: UUID, caller: Caller, today: date) -> AnyRow:

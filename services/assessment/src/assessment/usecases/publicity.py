@@ -15,6 +15,7 @@ from changhu_common.periods import day_of
 from changhu_common.roles import Caller, Scope, ScopePart
 from changhu_policies.projection import SuppliedValues
 
+from assessment.domain.acceptance import ApplicationOpen
 from assessment.domain.publicity import (
     ObjectionLate,
     PublicityRunning,
@@ -22,10 +23,9 @@ from assessment.domain.publicity import (
     last_day,
     refuse_mistimed,
 )
-from assessment.domain.steps import State, Step
-from assessment.storage import applications
+from assessment.domain.steps import FIRST_ROUND, State, Step
+from assessment.storage import applications, facts
 from assessment.usecases.applications import locked
-from assessment.usecases.assessments import FIRST_ROUND
 from assessment.usecases.concluding import conclude
 from assessment.usecases.views import AnyRow
 
@@ -37,6 +37,7 @@ LOOK_SECONDS = 60.0
 
 ONE_DAY = timedelta(days=1)
 ITSELF = Actor("loop:publicity", "system")
+EVERYWHERE = Scope(parts=frozenset({ScopePart(region_prefix="")}))
 
 log = structlog.get_logger()
 
@@ -109,6 +110,8 @@ class Publicity:
             last = await self._last_day_to_object(tx, row)
             if today > last:
                 raise ObjectionLate(f"异议须在{last.isoformat()}之前（含当日）提出。", last_day=last.isoformat())
+            if known := await _another_open(tx, row):
+                raise ApplicationOpen("该参保人另有未办结的申请，请先办结。", application_id=str(known))
             await applications.add_objection(
                 tx.connection,
                 {
@@ -145,6 +148,8 @@ class Publicity:
                 limit=PUBLICATIONS_MAX + 1,
                 scope=caller.scope,
             )
+            # In sorted order, as whoever keeps the news of persons writes them.
+            await facts.lock_persons(tx.connection, [row.person_id for row in rows])
             published = [await self._publish(tx, row) for row in rows[:PUBLICATIONS_MAX]]
             return tx.answer(PublicationsView(published=published, more=len(rows) > PUBLICATIONS_MAX))
 
@@ -160,18 +165,26 @@ class Publicity:
 
     async def publish_by_itself(self) -> None:
         """Publish whatever is over, each application on its own: one that lacks a parameter holds up no other."""
-        today = self._clock.today()
-        async with self._database.read() as connection:
-            over = await applications.publicised(connection, over_before=today, limit=PUBLICATIONS_MAX)
-        for each in over:
-            everything = Scope(parts=frozenset({ScopePart(region_prefix="")}))
-            try:
-                async with self._database.change(ITSELF) as tx:
-                    row = await applications.lock(tx.connection, each.id, scope=everything)
-                    if row is not None and row.state == State.PUBLICITY:
-                        await self._publish(tx, row)
-            except Refusal as refusal:
-                log.warning("conclusion waits", application_id=str(each.id), code=refusal.code)
+        after: UUID | None = None
+        while True:
+            async with self._database.read() as connection:
+                over = await applications.publicised(
+                    connection, over_before=self._clock.today(), after=after, limit=PUBLICATIONS_MAX
+                )
+            for application_id in over:
+                await self._publish_alone(application_id)
+            if len(over) < PUBLICATIONS_MAX:
+                return
+            after = over[-1]
+
+    async def _publish_alone(self, application_id: UUID) -> None:
+        try:
+            async with self._database.change(ITSELF) as tx:
+                row = await applications.lock(tx.connection, application_id, scope=EVERYWHERE)
+                if row is not None and row.state == State.PUBLICITY:
+                    await self._publish(tx, row)
+        except Refusal as refusal:
+            log.warning("conclusion waits", application_id=str(application_id), code=refusal.code)
 
     async def _publish(self, tx: Transaction, row: AnyRow) -> UUID:
         visit = await applications.visit_of(tx.connection, row.id, row.round)
@@ -191,3 +204,10 @@ class Publicity:
         delivered_on = max(day_of(each.confirmed_at) for each in confirmed)
         pack = await self._supplied.pack(tx.connection, row.pool)
         return last_day(start=delivered_on, days=pack.value("assessment.objection_days", on=delivered_on).value)
+
+
+async def _another_open(tx: Transaction, row: AnyRow) -> UUID | None:
+    """Another application of the person that is under way, which a review of this one would run beside."""
+    await facts.person_of(tx.connection, row.person_id, lock=True)
+    known = await applications.open_of(tx.connection, row.person_id)
+    return known if known != row.id else None

@@ -10,7 +10,7 @@ from changhu_policies import Pack
 from sqlalchemy import Row
 
 from assessment.domain.deadlines import deadline
-from assessment.domain.steps import STEPS, State
+from assessment.domain.steps import State, possible_steps
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -49,7 +49,7 @@ class ApplicationView:
             person_id=row.person_id,
             status=state,
             status_name=state.term,
-            possible=STEPS[state],
+            possible=possible_steps(state=state, round_=row.round),
             round=row.round,
             applied_on=row.applied_on,
             disabled_since=row.disabled_since,
