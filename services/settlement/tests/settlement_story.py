@@ -57,7 +57,8 @@ def income(year: int = 2025, fen: int = 4_320_000, **more: Any) -> PolicyValueAp
 
 def insured(person_id: UUID, *, revision: int = 1, start: date = date(2015, 1, 1), **more: Any) -> PersonEnrolled:
     coverage = (CoveragePeriod(coverage_id=new_id(), category=more.pop("category", "employee"), start=start),)
-    said = {"person_id": person_id, "pool": POOL, "county": COUNTY, "revision": revision, "coverage": coverage}
+    said: dict[str, Any] = {"person_id": person_id, "pool": POOL, "county": COUNTY}
+    said |= {"revision": revision, "coverage": coverage}
     return PersonEnrolled(**said | more)
 
 
