@@ -1,5 +1,6 @@
 """Who may apply, and who is accepted."""
 
+import asyncio
 from datetime import date
 
 import pytest
@@ -80,6 +81,16 @@ async def test_a_person_applies_once_at_a_time(story: Story) -> None:
     first = done(await story.apply(), 201)["application_id"]
     async with story.nothing_written():
         assert refused(await story.apply(), "application.open")["application_id"] == first
+
+
+async def test_two_applications_at_the_same_moment_are_one(story: Story) -> None:
+    answers = await asyncio.gather(story.apply(), story.apply())
+    assert sorted(answer.status_code for answer in answers) == [201, 409]
+
+
+async def test_a_relative_is_named_by_something(story: Story) -> None:
+    problem = refused(await story.apply(relatives=[{}]), "input.invalid")
+    assert [each["field"] for each in problem["errors"]] == ["relatives.0"]
 
 
 async def test_nobody_is_disabled_since_tomorrow(story: Story) -> None:

@@ -1,5 +1,7 @@
 """Two different registered experts confirm; whoever entered the scores is not one of them."""
 
+import asyncio
+
 import pytest
 from changhu_common.ids import new_id
 from changhu_common.roles import Role
@@ -69,3 +71,16 @@ async def test_an_expert_with_an_interest_does_not_confirm(story: Story) -> None
                 "confirmation.refused",
                 "confirmation.interest",
             )
+
+
+async def test_confirmations_at_the_same_moment_each_count_once(story: Story) -> None:
+    application = await story.visited()
+    answers = await asyncio.gather(
+        *(
+            story.step(application, "confirmations", {}, story.staff(account))
+            for account in ("expert", "other-expert", "expert")
+        )
+    )
+    codes = sorted(answer.status_code for answer in answers)
+    assert codes == [200, 200, 409]
+    assert await story.status(application) == "confirmed"

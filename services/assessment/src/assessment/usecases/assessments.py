@@ -183,8 +183,10 @@ class Assessments:
             return tx.answer(VisitView.of(visit))
 
     async def confirm(self, *, caller: Caller, asked: AskedChange, application_id: UUID) -> ConfirmedView:
-        """An expert confirms (专家确认). With the second the conclusion stands, and below the benefit level it is
-        delivered at once; that of a review is final and takes effect at once as well."""
+        """An expert confirms (专家确认); with the second confirmation the conclusion stands.
+
+        Below the benefit level it is delivered at once, and a review's is final: both take effect today.
+        """
         async with self._database.change(asked) as tx:
             row, visit = await self._to_confirm(tx, application_id, caller)
             known = {each.account for each in await applications.confirmations_of(tx.connection, row.id, row.round)}
