@@ -1,5 +1,6 @@
 """Lines follow the facts: each says what it costs, what the fund pays of it, and by which clause."""
 
+import asyncio
 from datetime import date
 from typing import Any
 
@@ -13,6 +14,7 @@ from changhu_common.events.cloudevents import encode
 from changhu_common.events.enrollment import HospitalStayRecorded
 from changhu_common.ids import new_id
 from changhu_common.roles import Role
+from settlement.storage.accounts import ask_recount
 from settlement.usecases import facts
 from settlement.usecases.recounting import Recounting
 from sqlalchemy import event, text
@@ -200,6 +202,30 @@ async def test_a_pack_that_changed_since_the_last_count_is_counted_again(settlem
     assert await recounting.work_off() == 1
     await recounting.catch_up()
     assert await recounting.waiting() == 0
+
+
+@pytest.mark.parametrize("quantity", [0, -1])
+async def test_a_visit_with_less_than_one_of_an_item_is_parked(settlement: Settlement, quantity: int) -> None:
+    await settlement.hear(
+        *settlement.home(), settlement.visit(at(3)), visit(new_id(), settlement.organisation, at(3), {"LC12": quantity})
+    )
+    assert (await settlement.month())["fund_fen"] == 8_000
+    (parked,) = (await settlement.running.get("/dead-letters", settlement.who(Role.OPERATOR))).json()
+    assert "InvalidInput" in parked["error"]
+
+
+async def test_the_loop_works_off_what_waits_and_stops_when_told(settlement: Settlement) -> None:
+    await settlement.hear(*settlement.home(), settlement.visit(at(3)))
+    recounting = Recounting(settlement.running.database)
+    async with settlement.running.database.change(Actor("test", "test")) as transaction:
+        await ask_recount(transaction.connection, [settlement.person])
+    stop = asyncio.Event()
+    loop = asyncio.create_task(recounting.run(stop))
+    async with asyncio.timeout(10):
+        while await recounting.waiting():
+            await asyncio.sleep(0.02)
+        stop.set()
+        await loop
 
 
 async def test_an_unknown_version_is_parked_and_can_be_put_back(settlement: Settlement) -> None:

@@ -19,6 +19,12 @@ from settlement.domain.facts import Agreement, Coverage, Facts
 from settlement.domain.findings import Finding
 from settlement.domain.pricing import PricedItem, PriceList, Visit, priced
 
+# What else of a line may change, so that it has to be written again.
+_PRINTED = (
+    "quantity", "price_fen", "pool", "county", "category", "mode", "status",
+    "cost_fen", "fund_fen", "person_fen", "pack_version",
+)  # fmt: skip
+
 FINDINGS_KEPT_MAX = 50_000  # texts name amounts, so there are more of them than rules
 
 
@@ -128,10 +134,15 @@ def _line(item: PricedItem, decided: Line | None, *, county: str | None, facts: 
         "pack_version": pack.version,
     }
     said = [_told(finding) for finding in findings]
-    digest = hashlib.blake2b(repr(tuple(row.values())).encode(), digest_size=16)
+    row["findings"] = [each for each, _ in said]
+    # The id says the visit and the item; the other ids as bytes, which are had for nothing.
+    digest = hashlib.blake2b(visit.person_id.bytes + visit.organization_id.bytes, digest_size=16)
+    # A moment is the same in every time zone that the database may answer in.
+    digest.update(repr([visit.started_at.timestamp(), *(row[name] for name in _PRINTED)]).encode())
     for _, text in said:
         digest.update(text)
-    return row | {"findings": [each for each, _ in said], "fingerprint": digest.digest()}
+    row["fingerprint"] = digest.digest()
+    return row
 
 
 def _period(decision: Decision, *, person_id: UUID, pack: Pack, days: DateRange) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class Projection:
         )
 
     def row(self, event: Event) -> dict[str, Any]:
-        told = event.model_dump() | {"void": getattr(event, "VOID", False)}
+        told = event.model_dump(include=set(self.columns)) | {"void": getattr(event, "VOID", False)}
         return {name: told[name] for name in self.columns}
 
 

@@ -38,7 +38,7 @@ SELECT l.*, b.person_id AS book_person_id, b.month AS book_month, b.county AS bo
        b.category AS book_category, b.cost_fen AS book_cost_fen, b.fund_fen AS book_fund_fen,
        b.person_fen AS book_person_fen
 FROM open JOIN line l USING (id) LEFT JOIN book b ON b.line_id = l.id
-ORDER BY l.person_id, l.at, l.id
+ORDER BY l.person_id, l.at, l.id, b.month, b.county, b.category
 """)
 _FIRST_PAYMENTS = text("""
 SELECT DISTINCT ON (p.person_id, p.month) p.person_id, p.month, p.id

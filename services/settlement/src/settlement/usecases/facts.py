@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from changhu_common.database import Transaction
+from changhu_common.errors import FieldError, InvalidInput
 from changhu_common.events import Envelope, Event
 from changhu_common.events.assessment import Conclusion
 from changhu_common.events.care import Service
@@ -28,6 +29,7 @@ async def apply(transaction: Transaction, envelopes: Sequence[Envelope]) -> None
     """Keep a batch of facts and count again what they touch, in a few statements however many they are."""
     connection = transaction.connection
     events: list[Event] = [envelope.event for envelope in envelopes]
+    _refuse_nonsense(events)
     values = [event for event in events if isinstance(event, PolicyValueApproved)]
     services = [event for event in events if isinstance(event, Service)]
     about = {event.person_id for event in events if isinstance(event, OF_A_PERSON)}
@@ -53,6 +55,15 @@ async def apply(transaction: Transaction, envelopes: Sequence[Envelope]) -> None
             windows.add(Window(person_id, pool, days) if days else Window(person_id))
     await recount(connection, {window for window in windows if window.person_id in held})
     await accounts.ask_recount(connection, {window.person_id for window in windows} - held)
+
+
+def _refuse_nonsense(events: Sequence[Event]) -> None:
+    """Care is given once or more and costs nothing or something; whatever says otherwise is parked."""
+    for event in events:
+        if isinstance(event, Service) and any(did.quantity < 1 for did in event.items):
+            raise InvalidInput("服务数量须为正整数。", errors=[FieldError("items", "数量小于1")])
+        if isinstance(event, PricesPublished) and any(price.price_fen < 0 for price in event.prices):
+            raise InvalidInput("价格不能为负。", errors=[FieldError("prices", "价格小于0")])
 
 
 async def _served(transaction: Transaction, organisations: list[UUID], pools: list[str]) -> set[UUID]:

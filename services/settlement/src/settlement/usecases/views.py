@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from changhu_common.periods import SHANGHAI
 from sqlalchemy import Row
 
 Found = Row[*tuple[Any, ...]]
@@ -51,7 +52,7 @@ def line_view(row: Found, line_id: UUID) -> LineView:
         item=row.item,
         quantity=row.quantity,
         price_fen=row.price_fen,
-        at=row.at,
+        at=row.at.astimezone(SHANGHAI),
         mode=row.mode,
         status=row.status,
         cost_fen=row.cost_fen,
