@@ -135,7 +135,8 @@ class Transaction:
             del self._events[events:], self._audits[audits:]
             raise
 
-    async def _finish(self, asked: AskedChange | None) -> None:
+    async def flush(self) -> None:
+        """Write what was emitted and recorded so far: for a change too big to be kept in memory to its end."""
         told = [(envelope.id, encode(envelope)) for envelope in self._events]
         await _write_outbox(self.connection, self.spine, [*told, *((new_id(), dead) for dead in self._dead)])
         await insert_rows(
@@ -155,6 +156,12 @@ class Transaction:
                 for entry in self._audits
             ],
         )
+        self._events.clear()
+        self._audits.clear()
+        self._dead.clear()
+
+    async def _finish(self, asked: AskedChange | None) -> None:
+        await self.flush()
         if asked is not None:
             await self.connection.execute(
                 insert(self.spine.request).values(
