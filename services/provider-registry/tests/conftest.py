@@ -27,9 +27,14 @@ class World:
 
     def __init__(self, running: Running) -> None:
         self.running = running
-        self.clerk = running.token(Role.REGISTRY_CLERK, subject="clerk-1")
-        self.other_clerk = running.token(Role.REGISTRY_CLERK, subject="clerk-2")
-        self.auditor = running.token(Role.AUDITOR)
+        self.clerk, self.other_clerk, self.auditor = (
+            running.token(role, subject=subject)
+            for role, subject in (
+                (Role.REGISTRY_CLERK, "clerk-1"),
+                (Role.REGISTRY_CLERK, "clerk-2"),
+                (Role.AUDITOR, "auditor"),
+            )
+        )
 
     async def post(self, path: str, who: dict[str, str], body: Any = None, **more: Any) -> httpx.Response:
         return await self.running.post(path, who, body, **more)
@@ -115,9 +120,6 @@ class Story(World):
     office: dict[str, str]
 
     async def begin(self) -> None:
-        self.running.advance_to(NOW)
-        self.clerk = self.running.token(Role.REGISTRY_CLERK, subject="clerk-1")
-        self.other_clerk = self.running.token(Role.REGISTRY_CLERK, subject="clerk-2")
         self.organization_id = await self.organization()
         self.agreement_id = await self.agreement(self.organization_id)
         self.office = self.staff_token(self.organization_id)
@@ -161,6 +163,8 @@ async def world(deploy: Deploy) -> World:
 
 @pytest.fixture
 async def story(deploy: Deploy) -> Story:
-    story = Story(await deploy(SERVICE))
+    running = await deploy(SERVICE)
+    running.advance_to(NOW)
+    story = Story(running)
     await story.begin()
     return story

@@ -156,9 +156,9 @@ class Visit:
         return hashlib.sha256(json.dumps(self.content, ensure_ascii=False, sort_keys=True).encode()).digest()
 
     @property
-    def place_in_order(self) -> tuple[datetime, UUID, bytes]:
+    def place_in_order(self) -> tuple[datetime, UUID]:
         """Visits are taken in order of time, then id: never in that of a list."""
-        return self.started_at, self.id, self.digest
+        return self.started_at, self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from changhu_common.periods import SHANGHAI, Month
 from changhu_common.roles import Caller
 
 from provider_registry.storage import organizations, visits
-from provider_registry.usecases.visits import speaks_for
+from provider_registry.usecases.visits import may_see, speaks_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +63,14 @@ class VisitReading:
     ) -> list[VisitView]:
         async with self._database.read() as connection:
             of = await organizations.of_id(connection, organization_id, scope=caller.scope)
+            all_of_it = speaks_for(caller, pool=of.pool, county=of.county, organization_id=of.id)
             rows = await visits.page(
                 connection,
                 scope=caller.scope,
                 organization_id=organization_id,
                 start=datetime.combine(month.first, time(), SHANGHAI),
                 end=datetime.combine(month.plus(1).first, time(), SHANGHAI),
-                account=None if speaks_for(caller, of) else caller.subject,
+                account=None if all_of_it else caller.subject,
                 after=after,
                 limit=limit,
             )
@@ -78,7 +79,7 @@ class VisitReading:
     async def of_id(self, *, caller: Caller, visit_id: UUID) -> VisitView:
         async with self._database.read() as connection:
             found = await visits.of_id(connection, visit_id, scope=caller.scope)
-        if found is None or not (speaks_for(caller, found) or found.account == caller.subject):
+        if found is None or not may_see(caller, found):
             raise NotFound("没有这条服务记录, 或不在您的权限范围内。")
         return _view(found)
 

@@ -281,19 +281,24 @@ async def _standing(connection: AsyncConnection, caller: Caller, visit_id: UUID,
     found = await visits.of_id(connection, visit_id, scope=caller.scope, lock=lock)
     if found is None:
         raise NotFound("没有这条服务记录, 或不在您的权限范围内。")
-    if not speaks_for(caller, found) and found.account != caller.subject:
+    if not may_see(caller, found):
         raise OfAnotherCaregiver(ANOTHERS)
     if found.voided:
         raise VisitVoided("这条服务记录已经作废, 不能再更改。")
     return found
 
 
-def speaks_for(caller: Caller, row: organizations.Found | visits.Found) -> bool:
-    """Whether the caller is more to the row's organisation than one of its caregivers."""
+def speaks_for(caller: Caller, *, pool: str, county: str, organization_id: UUID) -> bool:
+    """Whether the caller is more to the organisation than one of its caregivers."""
     above = replace(caller, grants=tuple(each for each in caller.grants if each.role is not Role.CAREGIVER))
-    organization_id = row.organization_id if "organization_id" in row._mapping else row.id
-    county = row.organization_county if "organization_county" in row._mapping else row.county
-    return above.scope.covers(pool=row.pool, county=county, organisation=organization_id)
+    return above.scope.covers(pool=pool, county=county, organisation=organization_id)
+
+
+def may_see(caller: Caller, row: visits.Found) -> bool:
+    """A caregiver sees and changes his own visits alone."""
+    return row.account == caller.subject or speaks_for(
+        caller, pool=row.pool, county=row.organization_county, organization_id=row.organization_id
+    )
 
 
 def _refuse_out_of_scope(around: Surroundings, visit: Visit) -> None:
@@ -305,7 +310,8 @@ def _refuse_of_another(caller: Caller, around: Surroundings, visit: Visit) -> No
     member = around.staff.get(visit.staff_id)
     if member is None or member.account == caller.subject:
         return
-    if not speaks_for(caller, around.organizations[visit.organization_id]):
+    of = around.organizations[visit.organization_id]
+    if not speaks_for(caller, pool=of.pool, county=of.county, organization_id=of.id):
         raise OfAnotherCaregiver(ANOTHERS)
 
 
