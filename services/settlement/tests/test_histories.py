@@ -102,7 +102,9 @@ async def settled(settlement: Settlement, random: Random, organisation: UUID, mo
         await settlement.step(statement_id, "review", REVIEW)
         await settlement.step(statement_id, "approval", APPROVAL)
         paid = await settlement.pay(statement_id)
-        assert paid.status_code == 200 or paid.json()["code"] == "statement.to_recover", paid.text
+        # An earlier one that is still open keeps this one from approval.
+        refused = {"statement.to_recover", "statement.wrong_status"}
+        assert paid.status_code == 200 or paid.json()["code"] in refused, paid.text
 
 
 async def held(settlement: Settlement, organisations: list[UUID]) -> dict[tuple[UUID, UUID, str], tuple[int, int, int]]:

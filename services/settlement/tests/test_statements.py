@@ -1,18 +1,22 @@
 """A month becomes a statement, and a statement a payment, once each and by four people."""
 
 import asyncio
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, cast
 from uuid import UUID
 
 import httpx
 import pytest
-from changhu_common.bus.port import Message
+from changhu_common.bus.port import Bus, Lag, Message
 from changhu_common.database import Actor
 from changhu_common.events.care import ServiceVoided
 from changhu_common.events.provider import ProviderResumed
 from changhu_common.events.settlement import PaymentSettled, StatementApproved, StatementRejected
 from changhu_common.ids import new_id
 from changhu_common.roles import Role
+from changhu_common.service import Parts, Resources
+from settlement.app import SERVICE, build
 from settlement.storage.accounts import ask_recount
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
@@ -218,6 +222,17 @@ async def test_a_statement_that_a_later_one_leans_on_is_not_rejected(settlement:
     assert code_of(refused) == (409, "statement.later_exists")
 
 
+async def test_statements_of_an_organisation_are_approved_in_order(settlement: Settlement) -> None:
+    await counted(settlement)
+    first = (await settlement.close()).json()["statement_id"]
+    await settlement.hear(settlement.visit(at(1, month=8)))
+    settlement.running.advance_to(SEPTEMBER)
+    second = (await settlement.close("2026-08")).json()["statement_id"]
+    await settlement.step(second, "review", REVIEW)
+    refused = await settlement.step(second, "approval", APPROVAL)
+    assert (*code_of(refused), refused.json()["statement_id"]) == (409, "statement.earlier_open", first)
+
+
 async def test_what_an_organisation_owes_is_carried_and_offset_in_one_transfer(settlement: Settlement) -> None:
     july = settlement.visit(at(3))
     await counted(settlement, july)
@@ -347,3 +362,21 @@ async def test_an_organisations_month_is_summed_by_person(settlement: Settlement
     assert (told.json()["fund_fen"], told.json()["statement_id"]) == (8_000, None)
     (person,) = told.json()["persons"]
     assert (person["person_id"], person["lines"], person["person_fen"]) == (str(settlement.person), 1, 2_000)
+
+
+async def test_the_lag_is_that_of_the_services_own_group(deploy: Deploy) -> None:
+    class Behind:
+        async def lag(self, *, group: str, topics: Sequence[str]) -> list[Lag]:
+            assert group == "settlement"
+            return [Lag(topic, 2 if topic == "care.service" else 0) for topic in topics]
+
+    def behind(resources: Resources) -> Parts:
+        return build(replace(resources, bus=cast(Bus, Behind())))
+
+    settlement = Settlement(await deploy(replace(SERVICE, build=behind)))
+    await counted(settlement)
+    refused = (await settlement.close()).json()
+    assert (refused["code"], refused["lag"]["care.service"]) == ("statement.facts_on_the_way", 2)
+    assert set(refused["lag"]) == {
+        "enrollment.person", "assessment.conclusion", "provider.organization", "care.service", "policy.value"
+    }  # fmt: skip

@@ -89,6 +89,13 @@ class LaterStatement(Conflict):
     title = "已有后续结算单"
 
 
+class EarlierStatement(Conflict):
+    """An earlier statement of the organisation is not decided yet, and this one holds differences to it."""
+
+    code = "statement.earlier_open"
+    title = "前一张结算单尚未审批"
+
+
 class ToRecover(Conflict):
     """The organisation owes more than it is owed; the amount is carried to its next statement."""
 

@@ -142,14 +142,31 @@ async def some(
     return (await connection.execute(query)).all()
 
 
+async def earlier_open(connection: AsyncConnection, head: Found) -> UUID | None:
+    """A statement of the same organisation that was closed before this one and is not approved or rejected yet."""
+    return await connection.scalar(
+        select(statement.c.id)
+        .where(
+            statement.c.organization_id == head.organization_id,
+            statement.c.status.in_(("entered", "reviewed")),
+            statement.c.id < head.id,
+        )
+        .order_by(statement.c.id)
+        .limit(1)
+    )
+
+
 async def later(connection: AsyncConnection, head: Found) -> UUID | None:
     """A statement of the same organisation that was closed after this one and holds differences to it."""
     return await connection.scalar(
-        select(statement.c.id).where(
+        select(statement.c.id)
+        .where(
             statement.c.organization_id == head.organization_id,
             statement.c.status != "rejected",
             statement.c.id > head.id,
         )
+        .order_by(statement.c.id.desc())
+        .limit(1)
     )
 
 

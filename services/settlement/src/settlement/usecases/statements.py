@@ -21,6 +21,7 @@ from changhu_common.roles import Caller
 
 from settlement.domain.steps import (
     Doing,
+    EarlierStatement,
     LaterStatement,
     Step,
     refuse_unless_allowed,
@@ -60,6 +61,10 @@ class Statements:
     async def approve(self, *, caller: Caller, asked: AskedChange, statement_id: UUID) -> StatementView:
         async with self._database.change(asked) as transaction:
             head = await _begin(transaction, caller, statement_id, "approval")
+            if earlier := await statements.earlier_open(transaction.connection, head):
+                raise EarlierStatement(
+                    "该机构更早的结算单尚未审批或退回，请先办理更早的结算单。", statement_id=str(earlier)
+                )
             done = {"status": "approved", "approved_by": caller.subject, "approved_at": transaction.now}
             transaction.emit(StatementApproved(**_decided(transaction, head)))
             return transaction.answer(await _end(transaction, head, "approval", done))
