@@ -195,7 +195,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["run_id"], ["contribution_run.id"], name=op.f("fk_due_run_id")),
         sa.PrimaryKeyConstraint("person_id", "period", name=op.f("pk_due")),
     )
-    op.create_index("ix_due_run_id", "due", ["run_id"], unique=False)
+    op.create_index("ix_due_run_id_person_id", "due", ["run_id", "person_id"], unique=False)
     op.create_table(
         "hospital_stay",
         sa.Column("id", sa.Uuid(), nullable=False),

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,41 +13,40 @@ from stdnum.cn import ric
 
 from tests.support.running import Deploy, Running
 
-HEADER = ["姓名", "公民身份号码", "县区", "参保类别", "参保日期", "停保日期", "缴费基数", "人员标识"]
+HEADER = ("姓名", "公民身份号码", "县区", "参保类别", "参保日期", "停保日期", "缴费基数", "人员标识")
+ROW = ("王五", "", "211102", "在职职工", "2026-01-01", "", "5432.10", "")
 
 
-def resident_number(n: int, *, born: str = "19500101") -> str:
-    """The n-th person of Shuangtaizi who was born on a day; past a thousand, on one of the days that follow."""
-    body = f"211102{int(born) + n // 1000:08d}{n % 1000:03d}"
+def resident_number(n: int, *, born: int = 1950_01_01) -> str:
+    """The n-th person of a county: a thousand of them born on each day that follows."""
+    body = f"211102{born + n // 1000:08d}{n % 1000:03d}"
     return body + str(ric.calc_check_digit(body + "0"))
 
 
 def person(n: int = 1, **more: Any) -> dict[str, Any]:
     """The body of a registration."""
     coverage = {"category": "employee", "start": "2026-01-01", "base_fen": 543_210, **more.pop("coverage", {})}
-    return {
-        "name": "张三丰",
-        "resident_number": resident_number(n),
-        "county": "211102",
-        "coverage": coverage,
-        **more,
-    }
+    told = {"name": "张三丰", "resident_number": resident_number(n), "county": "211102", "coverage": coverage}
+    return {**told, **more}
 
 
 def file_row(n: int, **cells: str) -> dict[str, str]:
     """A row of a clerk's file, by column title."""
-    row = dict(
-        zip(HEADER, ["王五", resident_number(n), "211102", "在职职工", "2026-01-01", "", "5432.10", ""], strict=True)
-    )
-    return {**row, **cells}
+    return {**dict(zip(HEADER, ROW, strict=True)), "公民身份号码": resident_number(n), **cells}
 
 
-def csv_of(*rows: dict[str, str]) -> bytes:
+def csv_of(*rows: dict[str, str], header: tuple[str, ...] = HEADER) -> bytes:
     buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, HEADER)
+    writer = csv.DictWriter(buffer, header)
     writer.writeheader()
     writer.writerows(rows)
     return buffer.getvalue().encode("utf-8-sig")
+
+
+@pytest.fixture(scope="session")
+def people() -> SimpleNamespace:
+    """What tests make people and files of."""
+    return SimpleNamespace(number=resident_number, person=person, row=file_row, csv=csv_of, header=HEADER)
 
 
 @pytest.fixture
@@ -60,14 +60,17 @@ def clerk(enrollment: Running) -> dict[str, str]:
     return enrollment.token(Role.ENROLLMENT_CLERK)
 
 
+Enrol = Callable[..., Awaitable[dict[str, Any]]]
+
+
 @pytest.fixture
-def enrolled(enrollment: Running, clerk: dict[str, str]) -> Callable[..., Any]:
+def enrol(enrollment: Running, clerk: dict[str, str]) -> Enrol:
     """Register somebody and answer what the service answered."""
 
-    async def enrol(n: int = 1, **more: Any) -> dict[str, Any]:
+    async def enrolled(n: int = 1, **more: Any) -> dict[str, Any]:
         answer = await enrollment.post("/persons", clerk, person(n, **more))
         assert answer.status_code == 201, answer.text
         told: dict[str, Any] = answer.json()
         return told
 
-    return enrol
+    return enrolled

@@ -10,7 +10,7 @@ from changhu_common.errors import FieldError
 from changhu_common.money import FEN_PER_YUAN
 from changhu_policies.vocabulary import CATEGORIES, MARKS
 
-from enrollment.domain.registration import Claim, Territory, faults_of
+from enrollment.domain.registration import Claim, Registration, Territory, checked
 
 COLUMNS = (
     BulkColumn("name", "姓名"),
@@ -57,8 +57,10 @@ def _marks(text: str) -> tuple[str, ...]:
     return tuple(_MARK_CODES.get(mark, mark) for mark in _BETWEEN_MARKS.split(text) if mark)
 
 
-def read_row(cells: Mapping[str, str | None], territory: Territory, *, line: int) -> tuple[Claim, list[FieldError]]:
-    """What a row claims, and everything that is wrong with it by column; with errors it is no claim to act on."""
+def read_row(
+    cells: Mapping[str, str | None], territory: Territory, *, line: int
+) -> tuple[Registration | None, list[FieldError]]:
+    """What a row registers; None with everything that is wrong with it, by column."""
     errors: dict[str, str] = {}
 
     def read(column: str, reader: Callable[[str], T]) -> T | None:
@@ -80,7 +82,10 @@ def read_row(cells: Mapping[str, str | None], territory: Territory, *, line: int
         base_fen=read("base_yuan", _fen),
         marks=read("marks", _marks),
     )
-    for fault in faults_of(claim, territory):
+    found = checked(claim, territory)
+    for fault in () if isinstance(found, Registration) else found:
         for error in fault.errors:
             errors.setdefault(_COLUMN_OF.get(error.field, error.field), error.reason)
-    return claim, [FieldError(column, reason, line) for column, reason in errors.items()]
+    if isinstance(found, Registration) and not errors:
+        return found, []
+    return None, [FieldError(column, reason, line) for column, reason in errors.items()]

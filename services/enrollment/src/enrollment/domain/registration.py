@@ -123,14 +123,6 @@ def name_is_given(claim: Claim, _: Territory) -> Refusal | None:
     return None
 
 
-def resident_number_is_valid(claim: Claim, territory: Territory) -> Refusal | None:
-    try:
-        ResidentNumber.parse(claim.resident_number, today=territory.today)
-    except InvalidResidentNumber as invalid:
-        return _fault(InvalidResidentNumber, "resident_number", invalid.detail)
-    return None
-
-
 def county_is_known(claim: Claim, territory: Territory) -> Refusal | None:
     if claim.county in territory.counties:
         return None
@@ -178,7 +170,6 @@ def base_is_not_negative(claim: Claim, _: Territory) -> Refusal | None:
 
 RULES: tuple[Rule, ...] = (
     name_is_given,
-    resident_number_is_valid,
     county_is_known,
     county_is_the_callers,
     category_exists,
@@ -196,24 +187,35 @@ def faults_of(claim: Claim, territory: Territory, rules: Sequence[Rule] = RULES)
     return [fault for rule in rules if (fault := rule(claim, territory)) is not None]
 
 
-def refuse(faults: Sequence[Refusal]) -> None:
-    """Raise what is wrong: what is out of scope before all else, one fault as itself, several together."""
+def refusal_of(faults: Sequence[Refusal]) -> Refusal:
+    """What to raise: what is out of scope before all else, one fault as itself, several together."""
     for fault in faults:
         if isinstance(fault, NotFound) or len(faults) == 1:
-            raise fault
+            return fault
+    return InvalidInput(
+        "登记内容有多处错误，请按 errors 逐项改正。",
+        errors=[error for fault in faults for error in fault.errors],
+    )
+
+
+def refuse(faults: Sequence[Refusal]) -> None:
+    """Raise what is wrong, if anything is."""
     if faults:
-        raise InvalidInput(
-            "登记内容有多处错误，请按 errors 逐项改正。",
-            errors=[error for fault in faults for error in fault.errors],
-        )
+        raise refusal_of(faults)
 
 
-def registration(claim: Claim, territory: Territory) -> Registration:
-    """The registration of a claim in which no fault was found."""
-    assert claim.start is not None
+def checked(claim: Claim, territory: Territory) -> Registration | list[Refusal]:
+    """The registration that a claim comes to, or everything that is wrong with it."""
+    faults = faults_of(claim, territory)
+    try:
+        number = ResidentNumber.parse(claim.resident_number, today=territory.today)
+    except InvalidResidentNumber as invalid:
+        return [*faults, _fault(InvalidResidentNumber, "resident_number", invalid.detail)]
+    if faults or claim.start is None:
+        return faults
     return Registration(
         name=claim.name,
-        resident_number=ResidentNumber.parse(claim.resident_number, today=territory.today),
+        resident_number=number,
         pool=territory.packs[claim.county].pool,
         county=claim.county,
         category=claim.category,
@@ -224,3 +226,11 @@ def registration(claim: Claim, territory: Territory) -> Registration:
         phone=claim.phone,
         family_account=claim.family_account,
     )
+
+
+def registered(claim: Claim, territory: Territory) -> Registration:
+    """The registration that a claim comes to; raises what is wrong with it."""
+    entered = checked(claim, territory)
+    if isinstance(entered, Registration):
+        return entered
+    raise refusal_of(entered)

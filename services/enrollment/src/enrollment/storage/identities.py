@@ -69,7 +69,7 @@ class Identities:
         )
 
 
-def masked_cells(cells: Mapping[str, str | None]) -> dict[str, str | None]:
+def masked_cells(cells: Mapping[str, Any]) -> dict[str, Any]:
     """The cells of a file's row for somebody who did not send the file."""
     hiding = {"name": masked_name, "resident_number": masked}
     return {

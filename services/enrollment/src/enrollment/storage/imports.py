@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from changhu_common.errors import FieldError
+from changhu_common.bulk_files import LINE
 from changhu_common.ids import new_id
 from changhu_common.roles import Caller
 from changhu_common.rows import insert_rows
@@ -34,15 +34,16 @@ async def add_rejected(
     connection: AsyncConnection,
     identities: Identities,
     import_id: UUID,
-    rejected: Mapping[int, tuple[Mapping[str, str | None], Sequence[FieldError]]],
+    cells: Sequence[Mapping[str, Any]],
+    errors: Mapping[int, Sequence[Mapping[str, Any]]],
 ) -> None:
-    """Keep the cells of bad rows, by line, with what is wrong with them."""
+    """Keep bad rows of a file, with what is wrong with them by line."""
     rows = []
-    for line, (cells, errors) in rejected.items():
+    for each in cells:
         row_id = new_id()
-        sealed = identities.seal(row_id, CELLS, json.dumps(cells, ensure_ascii=False), table=rejected_row.name)
-        told = [error.as_json() for error in errors]
-        rows.append({"id": row_id, "import_id": import_id, "line": line, "cells": sealed, "errors": told})
+        sealed = identities.seal(row_id, CELLS, json.dumps(each, ensure_ascii=False), table=rejected_row.name)
+        line = each[LINE]
+        rows.append({"id": row_id, "import_id": import_id, "line": line, "cells": sealed, "errors": errors[line]})
     await insert_rows(connection, rejected_row, rows)
 
 

@@ -1,5 +1,6 @@
 """Persons and what they are insured for, in the database: one by one under a lock, or many in a statement."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from changhu_common.events.enrollment import CoveragePeriod, PersonState, Suspen
 from changhu_common.roles import Scope
 from changhu_common.rows import insert_rows
 from changhu_common.scoped_rows import within
-from sqlalchemy import Row, any_, literal, select, update
+from sqlalchemy import Row, any_, literal, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -97,8 +98,26 @@ async def set_bases(connection: AsyncConnection, rows: Sequence[Mapping[str, Any
     )
 
 
-async def end_coverage(connection: AsyncConnection, coverage_id: UUID, end: date) -> None:
-    await connection.execute(update(coverage).where(coverage.c.id == coverage_id).values(end=end))
+async def end_coverages(connection: AsyncConnection, ends: Mapping[UUID, date]) -> None:
+    await connection.execute(
+        text(
+            'UPDATE coverage SET "end" = ended.last_day'
+            " FROM unnest(CAST(:ids AS uuid[]), CAST(:ends AS date[])) AS ended (id, last_day)"
+            " WHERE coverage.id = ended.id"
+        ),
+        {"ids": list(ends), "ends": list(ends.values())},
+    )
+
+
+async def set_marks(connection: AsyncConnection, marks: Mapping[UUID, Sequence[str]]) -> None:
+    await connection.execute(
+        text(
+            "UPDATE person SET marks = given.marks"
+            " FROM unnest(CAST(:ids AS uuid[]), CAST(:marks AS jsonb[])) AS given (id, marks)"
+            " WHERE person.id = given.id"
+        ),
+        {"ids": list(marks), "marks": [json.dumps(each) for each in marks.values()]},
+    )
 
 
 async def insurance(connection: AsyncConnection, ids: Collection[UUID]) -> defaultdict[UUID, Insurance]:

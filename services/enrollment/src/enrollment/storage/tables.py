@@ -161,7 +161,8 @@ due = Table(
     PrimaryKeyConstraint("person_id", "period"),
     CheckConstraint("due_fen >= 0", name="not_negative"),
 )
-Index("ix_due_run_id", due.c.run_id)
+# Both columns: who is in a run yet is asked for each person, before anything is known of how many there are.
+Index("ix_due_run_id_person_id", due.c.run_id, due.c.person_id)
 
 run_total = Table(
     "run_total",

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
@@ -18,14 +18,14 @@ from changhu_common.ids import new_id
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller
 from changhu_common.rows import ROWS_PER_STATEMENT
-from sqlalchemy import Row, update
+from sqlalchemy import Row
 
 from enrollment.domain.amendment import NOTHING, Amendment, KnownCoverage, KnownPerson, amendment
 from enrollment.domain.file_rows import COLUMNS, read_row
-from enrollment.domain.registration import Registration, Territory, registration
+from enrollment.domain.registration import Registration, Territory
 from enrollment.storage import imports, persons
 from enrollment.storage.identities import Identities, masked_cells
-from enrollment.storage.tables import person, rejected_row
+from enrollment.storage.tables import rejected_row
 from enrollment.usecases.persons import audited, first_base, new_coverage, new_person
 from enrollment.usecases.telling import tell
 from enrollment.usecases.territories import territory_of
@@ -76,12 +76,15 @@ class GoodRow:
 
 @dataclass(slots=True)
 class Reading:
-    """What a file says: its good rows, the cells of the others, and what is wrong with those."""
+    """What a file says: its good rows, and what is wrong with the others."""
 
-    rows: int
+    file: BulkFile
     good: list[GoodRow]
-    cells: Mapping[int, Mapping[str, str | None]]
     errors: list[FieldError]
+
+    def cells(self, lines: Collection[int]) -> list[dict[str, Any]]:
+        """These lines as they stand in the file, in order."""
+        return self.file.rows.filter(pl.col(LINE).is_in(list(lines))).to_dicts()
 
 
 @dataclass(slots=True)
@@ -130,23 +133,23 @@ class Imports:
                 await self._add(tx, plan.new, import_id)
                 await self._amend(tx, plan.amended, import_id, today=today)
                 loaded = len(plan.new) + len(plan.amended)
-            rejected = {
-                line: (reading.cells[line], tuple(of_line))
+            by_line = {
+                line: [error.as_json() for error in of_line]
                 for line, of_line in itertools.groupby(errors, key=lambda error: error.line or 0)
             }
             view = ImportView(
                 import_id=import_id,
                 choice=choice,
-                rows=reading.rows,
+                rows=reading.file.rows.height,
                 loaded=loaded,
                 unchanged=plan.unchanged,
-                rejected=len(rejected),
+                rejected=len(by_line),
                 errors=_shown(errors),
             )
             counted = {each: getattr(view, each) for each in COUNTED}
             whose = {"region": region, "imported_by": asked.actor.subject, "imported_at": tx.now}
             await imports.add(tx.connection, {"id": import_id, **whose, **counted})
-            await imports.add_rejected(tx.connection, self._identities, import_id, rejected)
+            await imports.add_rejected(tx.connection, self._identities, import_id, reading.cells(by_line), by_line)
             tx.record(AuditEntry("persons.imported", "person_import", import_id, after=counted))
             return tx.answer(view)
 
@@ -155,25 +158,23 @@ class Imports:
         unreadable = {error.line for error in file.errors}
         errors = list(file.errors)
         good: list[GoodRow] = []
-        cells = {}
-        first_line_of: dict[str, int] = {}
+        first_line_of: dict[str | None, int] = {None: 0}
         for row in file.rows.iter_rows(named=True):
-            line = row.pop(LINE)
-            cells[line] = row
-            claim, faults = read_row(row, territory, line=line)
-            first = first_line_of.setdefault(claim.resident_number.upper(), line)
-            if first != line and claim.resident_number:
-                faults.append(FieldError("resident_number", f"与第 {first} 行是同一人", line))
-            # What the reading of the file found wrong with a row is the reason of what else is.
+            line = row[LINE]
+            # What was found wrong in reading a row is the reason of what else is wrong with it.
             if line in unreadable:
                 continue
-            errors += faults
-            if not faults:
-                entered = registration(claim, territory)
+            entered, faults = read_row(row, territory, line=line)
+            number = row["resident_number"]
+            if first_line_of.setdefault(number and number.upper(), line) not in (line, 0):
+                first = first_line_of[number.upper()]
+                faults.append(FieldError("resident_number", f"与第 {first} 行是同一人", line))
+            elif entered is not None:
                 good.append(GoodRow(line, entered, self._identities.candidates(entered.resident_number)))
+            errors += faults
         # Everybody who adds persons at the same time meets them in the same order.
         good.sort(key=lambda each: each.candidates[0])
-        return Reading(rows=file.rows.height, good=good, cells=cells, errors=errors)
+        return Reading(file=file, good=good, errors=errors)
 
     async def _plan(self, tx: Transaction, good: Sequence[GoodRow], *, today: date) -> Plan:
         plan = Plan()
@@ -233,6 +234,7 @@ class Imports:
                     for entered, who, _ in made
                 )
             )
+            await tx.flush()
 
     def _sealed(self, made: Sequence[tuple[Registration, UUID, UUID]]) -> list[dict[str, Any]]:
         return [new_person(entered, self._identities, person_id) for entered, person_id, _ in made]
@@ -242,27 +244,28 @@ class Imports:
     ) -> None:
         coverage: list[dict[str, Any]] = []
         bases: list[dict[str, Any]] = []
+        ends: dict[UUID, date] = {}
+        marks: dict[UUID, Sequence[str]] = {}
         told: dict[UUID, type[PersonUpdated | CoverageEnded]] = {}
         for good, row, change in amended:
             if change.adds_coverage:
                 coverage.append(new_coverage(good.entered, row.id, new_id()))
                 bases += first_base(good.entered, coverage[-1]["id"])
-            if change.ends is not None:
-                assert good.entered.end is not None
-                await persons.end_coverage(tx.connection, change.ends, good.entered.end)
+            if change.ends is not None and good.entered.end is not None:
+                ends[change.ends] = good.entered.end
             if change.sets_base is not None:
                 since = max(today, good.entered.start).replace(day=1)
                 bases.append({"coverage_id": change.sets_base, "since": since, "base_fen": good.entered.base_fen})
             if change.marks is not None:
-                await tx.connection.execute(
-                    update(person).where(person.c.id == row.id).values(marks=list(change.marks))
-                )
+                marks[row.id] = change.marks
             if change.changes_insurance:
                 told[row.id] = CoverageEnded if change.ends is not None else PersonUpdated
             after = audited(good.entered, import_id=str(import_id))
             tx.record(AuditEntry("person.amended", "person", row.id, before={"marks": row.marks}, after=after))
         await persons.add_coverage(tx.connection, coverage)
+        await persons.end_coverages(tx.connection, ends)
         await persons.set_bases(tx.connection, bases)
+        await persons.set_marks(tx.connection, marks)
         await tell(tx, told)
 
     async def get(self, *, caller: Caller, import_id: UUID) -> ImportView:
@@ -293,7 +296,7 @@ class Imports:
         lines = []
         for each in rejected:
             cells = json.loads(self._identities.open(each.id, imports.CELLS, each.cells, table=rejected_row.name))
-            lines.append({LINE: each.line, **(cells if own else masked_cells(cells))})
+            lines.append(cells if own else masked_cells(cells))
         schema = {LINE: pl.Int64, **{column.name: pl.String for column in COLUMNS}}
         return error_file(BulkFile(COLUMNS, pl.DataFrame(lines, schema=schema), errors), form=form)
 

@@ -24,7 +24,7 @@ from enrollment.domain.registration import (
     faults_of,
     marks_exist,
     refuse,
-    registration,
+    registered,
 )
 from enrollment.storage import persons
 from enrollment.storage.identities import Identities
@@ -161,8 +161,7 @@ class Persons:
         """Register a person with a first coverage (参保登记)."""
         async with self._database.change(asked) as tx:
             territory = await territory_of(tx.connection, caller.scope, today=day_of(tx.now))
-            refuse(faults_of(claim, territory))
-            entered = registration(claim, territory)
+            entered = registered(claim, territory)
             # Under an older index key the unique index alone would not find him.
             candidates = self._identities.candidates(entered.resident_number)
             if await persons.known(tx.connection, [entered.pool], candidates):
