@@ -38,6 +38,9 @@ READ_SECONDS = 0.5
 # What a failure of the database itself is answered with, before the batch is read again.
 RETRY_SECONDS = 1.0
 
+# How often a consumer looks whether a person put parked events back.
+REPLAY_LOOK_SECONDS = 1.0
+
 BEHIND = "同一对象的前一事件尚未处理, 本事件按顺序等待"
 
 log = structlog.get_logger()
@@ -103,6 +106,7 @@ class Consumer:
         self._registry = registry
         self._subscription = subscription
         self._actor = Actor(subject=f"consumer:{subscription.group}", origin="bus")
+        self._next_replay_look = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop`; the batch in hand is finished and its place committed."""
@@ -120,17 +124,19 @@ class Consumer:
 
     async def _step(self, reader: Reader) -> None:
         batch = await reader.read(wait_seconds=READ_SECONDS)
-        if not batch.delivered:
-            await self.replay_asked()
-            return
         try:
-            await self.apply_batch(batch)
+            if (now := asyncio.get_running_loop().time()) >= self._next_replay_look:
+                self._next_replay_look = now + REPLAY_LOOK_SECONDS
+                await self.replay_asked()
+            if batch.delivered:
+                await self.apply_batch(batch)
         except Exception as failure:
             log.warning("batch interrupted", group=self._subscription.group, error=repr(failure))
             await reader.rewind()
             await asyncio.sleep(RETRY_SECONDS)
         else:
-            await reader.commit(batch)
+            if batch.delivered:
+                await reader.commit(batch)
 
     async def apply_batch(self, batch: Batch) -> None:
         """Apply a batch in one transaction; raises only where the database or the bus failed."""

@@ -15,7 +15,8 @@ from typing import Annotated
 import uvicorn
 from fastapi import APIRouter, FastAPI, Request, Response
 from sqlalchemy import MetaData, func, select, text
-from starlette.middleware.base import RequestResponseEndpoint
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from changhu_common.auth import TokenChecker, allow, keys_from_file, keys_from_url
 from changhu_common.bus.kafka import KafkaBus
@@ -205,24 +206,43 @@ def new_app(service: Service, resources: Resources, *, work: bool = True) -> Fas
     app.state.worker = worker
     install_problems(app)
 
-    @app.middleware("http")
-    async def trace(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        enter_trace(request.headers.get("traceparent"))
-        began = time.perf_counter()
-        response = await call_next(request)
-        route = request.scope.get("route")
-        metrics.request(
-            method=request.method,
-            route=route.path if route else "unknown",
-            status=response.status_code,
-            seconds=time.perf_counter() - began,
-        )
-        return response
-
+    app.add_middleware(Observation, metrics=metrics)
     app.include_router(_operations(service.name, worker, resources, metrics))
     for router in parts.routers:
         app.include_router(router)
     return app
+
+
+class Observation:
+    """Enter each request's trace, and count it by route and answer."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        enter_trace(Headers(scope=scope).get("traceparent"))
+        began, status = time.perf_counter(), 500
+
+        async def observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, observed)
+        finally:
+            route = scope.get("route")
+            self._metrics.request(
+                method=scope["method"],
+                route=route.path if route else "unknown",
+                status=status,
+                seconds=time.perf_counter() - began,
+            )
 
 
 def _operations(name: str, worker: Worker, resources: Resources, metrics: Metrics) -> APIRouter:

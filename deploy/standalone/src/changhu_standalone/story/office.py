@@ -18,7 +18,7 @@ from changhu_common.roles import Grant, Role
 
 # How long the story waits for everything on its way to arrive before it says what is stuck.
 QUIET_SECONDS_MAX = 300.0
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.1
 
 
 class StoryFailed(Exception):

@@ -9,7 +9,7 @@ import asyncio
 import zlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
@@ -99,7 +99,9 @@ class PostgresBus:
                     for offset, message in enumerate(of_partition, first[place]):
                         headers = Jsonb(dict(message.headers))
                         await copy.write_row((*place, offset, message.key, headers, message.value))
-            await connection.execute(f"NOTIFY {CHANNEL}")
+            # A reader wakes for the topics that it reads; the names of all fit into one notification.
+            topics = " ".join(sorted({message.topic for message in messages}))
+            await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, topics))
 
     @staticmethod
     async def _allocate(connection: AsyncConnection, by_place: dict[Place, list[Message]]) -> dict[Place, int]:
@@ -154,7 +156,7 @@ class PostgresReader:
     def __init__(self, connection: AsyncConnection, *, group: str, topics: Sequence[str]) -> None:
         self._connection = connection
         self._group = group
-        self._topics = list(topics)
+        self._topics = frozenset(topics)
         self._position: dict[Place, int] = {}
         self._next_claim = 0.0
         self._turn = 0
@@ -164,8 +166,11 @@ class PostgresReader:
         batch = await self._fetch()
         if batch.delivered or wait_seconds <= 0:
             return batch
-        async for _ in self._connection.notifies(timeout=wait_seconds, stop_after=1):
-            pass
+        async with aclosing(self._connection.notifies(timeout=wait_seconds)) as appended:
+            async for each in appended:
+                if not self._topics.isdisjoint(each.payload.split()):
+                    break
+        # Also where nothing was heard: a notification can pass while the connection does something else.
         return await self._fetch()
 
     async def commit(self, batch: Batch) -> None:
@@ -197,7 +202,7 @@ class PostgresReader:
         self._next_claim = now + OWNERSHIP_RETRY_SECONDS
         rows = await self._connection.execute(
             "SELECT topic, number FROM partition WHERE topic = ANY(%s) ORDER BY topic, number",
-            (self._topics,),
+            (sorted(self._topics),),
         )
         wanted = [place for place in await rows.fetchall() if place not in self._position]
         taken = []
@@ -216,7 +221,7 @@ class PostgresReader:
             return {}
         rows = await self._connection.execute(
             'SELECT topic, partition, next_offset FROM committed WHERE "group" = %s AND topic = ANY(%s)',
-            (self._group, self._topics),
+            (self._group, sorted(self._topics)),
         )
         known = {(topic, number): offset for topic, number, offset in await rows.fetchall()}
         return {place: known.get(place, 0) for place in places}
