@@ -91,6 +91,8 @@ async def test_a_missing_value_leaves_the_period_undecided_until_it_comes(settle
     await settlement.hear(*home, settlement.visit(at(3)))
     month = await settlement.month()
     assert (month["undecided"], month["lines"][0]["status"], month["lines"][0]["fund_fen"]) == (1, "undecided", None)
+    (finding,) = month["lines"][0]["findings"]
+    assert (finding["code"], finding["status"], finding["clause"]) == ("policy.missing", "missing", "二(六)3")
     assert month["limit"]["problem"]["code"] == "policy.missing"
     assert month["limit"]["problem"]["parameter"] == "city_resident_disposable_income"
     await settlement.hear(income())

@@ -88,8 +88,12 @@ def count_period(
         days=days,
     )
     decided = {line.id: line for line in decision.lines}
+    wanting = (_wanting(decision.problem),) if decision.problem else ()
     return Counted(
-        lines=[_line(item, decided.get(str(item.line_id)), county=county, facts=facts, pack=pack) for item in items],
+        lines=[
+            _line(item, decided.get(str(item.line_id)), wanting, county=county, facts=facts, pack=pack)
+            for item in items
+        ],
         period=_period(decision, person_id=person_id, pack=pack, days=days),
     )
 
@@ -107,11 +111,32 @@ def _distance(days: DateRange, day: date) -> int:
     return 0 if days.end is None else max(0, (day - days.end).days)
 
 
-def _line(item: PricedItem, decided: Line | None, *, county: str | None, facts: Facts, pack: Pack) -> dict[str, Any]:
+def _wanting(problem: Mapping[str, Any]) -> Finding:
+    """What an undecided line waits for."""
+    return Finding(
+        code=problem["code"],
+        clause=problem.get("clause", ""),
+        text=problem["detail"],
+        status="missing",
+        parameter=problem.get("parameter", ""),
+        stops_payment=True,
+    )
+
+
+def _line(
+    item: PricedItem,
+    decided: Line | None,
+    wanting: tuple[Finding, ...],
+    *,
+    county: str | None,
+    facts: Facts,
+    pack: Pack,
+) -> dict[str, Any]:
+    """A line as it is stored; undecided, with what it is `wanting`, where nothing was decided."""
     visit = item.visit
     day = day_of(visit.started_at)
     cost_fen = decided.cost_fen if decided else (item.price_fen or 0) * item.quantity
-    findings = decided.findings if decided else ()
+    findings = decided.findings if decided else wanting
     status = "undecided" if decided is None else "paid" if decided.paid else "not_paid"
     row: dict[str, Any] = {
         "id": item.line_id,
