@@ -1,5 +1,6 @@
 """A file loads all its good rows or none, tells every bad row and why, and sent again changes nothing."""
 
+import asyncio
 import io
 import zipfile
 from collections.abc import Awaitable, Callable
@@ -69,6 +70,12 @@ async def test_good_rows_are_loaded_and_told_and_sent_again_change_nothing(
     async with enrollment.database.read() as connection:
         audited = await connection.scalar(text("SELECT count(*) FROM audit WHERE action = 'person.enrolled'"))
     assert audited == 50
+
+
+async def test_one_file_sent_twice_at_once_is_loaded_once(load: Load, people: SimpleNamespace) -> None:
+    content = people.csv(*(people.row(n) for n in range(20)))
+    both = [told(each) for each in await asyncio.gather(load(content), load(content))]
+    assert sorted(both) == [(20, 0, 20, 0), (20, 20, 0, 0)]
 
 
 async def test_the_same_rows_come_from_xlsx_and_from_zip(load: Load, people: SimpleNamespace) -> None:
