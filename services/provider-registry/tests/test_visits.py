@@ -179,6 +179,14 @@ async def test_a_batch_records_the_good_visits_and_answers_the_bad_ones_by_index
     assert len(await story.running.told(ServiceDelivered)) == 3
 
 
+async def test_what_cannot_even_be_stored_is_answered_like_any_other_bad_visit(story: Story) -> None:
+    content = r'{"visits": [{"visit": "a\u0000\ud800b", "\u0000": 1}, 7, null, {"visit": {"x": []}}]}'
+    answer = await story.post("/visits/batch", {**story.office, "Content-Type": "application/json"}, content=content)
+    assert answer.status_code == 201, answer.text
+    assert [each["code"] for each in answer.json()["rejected"]] == ["input.invalid"] * 4
+    assert answer.json()["rejected"][0]["visit"] == "a??b"
+
+
 async def test_a_batch_has_a_size(story: Story) -> None:
     for count in (0, 501):
         assert await story.refused("/visits/batch", story.office, {"visits": [{}] * count}) == (422, "input.invalid")

@@ -18,6 +18,8 @@ from provider_registry.domain.visit import BATCH_VISITS_MAX, VISIT_ITEMS_MAX, Pl
 from provider_registry.usecases.visit_reading import VisitReading, VisitView
 from provider_registry.usecases.visits import BatchAnswer, Sent, VisitAnswer, Visits
 
+SHOWN_CHARACTERS_MAX = 200  # of what a caller sent and gets back; no good id or field is longer
+
 Recorder = Annotated[Caller, allow(Role.CAREGIVER, Role.PROVIDER_STAFF)]
 Reader = Annotated[Caller, allow(Role.CAREGIVER, Role.PROVIDER_STAFF, Role.REGISTRY_CLERK, Role.AUDITOR)]
 
@@ -126,9 +128,14 @@ def _sent(said: Any) -> Sent:
     try:
         read = VisitBody.model_validate(said).read()
     except ValidationError as invalid:
-        errors = [FieldError(".".join(map(str, each["loc"])), each["msg"]) for each in invalid.errors()]
+        errors = [FieldError(_shown(".".join(map(str, each["loc"]))), each["msg"]) for each in invalid.errors()]
         read = InvalidInput("服务记录不符合要求, 请按 errors 中的字段逐项改正。", errors=errors)
-    return Sent(reference=reference if isinstance(reference, str) else None, visit=read)
+    return Sent(reference=_shown(reference) if isinstance(reference, str) else None, visit=read)
+
+
+def _shown(text: str) -> str:
+    """What somebody sent, as it can be stored and shown: no control characters, no halves of characters."""
+    return "".join(each if each.isprintable() else "?" for each in text[:SHOWN_CHARACTERS_MAX])
 
 
 def _month(text: str) -> Month:

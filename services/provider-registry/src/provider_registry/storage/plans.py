@@ -56,18 +56,11 @@ async def page(
     return (await connection.execute(query)).all()
 
 
-async def confirmed(
-    connection: AsyncConnection, *, persons: Iterable[UUID], organizations: Iterable[UUID]
-) -> dict[tuple[UUID, UUID], list[Plan]]:
-    """The confirmed plans of these people with these organisations, by person and organisation."""
+async def confirmed(connection: AsyncConnection, *, persons: Iterable[UUID]) -> dict[tuple[UUID, UUID], list[Plan]]:
+    """The confirmed plans of these people, by person and organisation."""
     found: dict[tuple[UUID, UUID], list[Plan]] = {}
-    for row in await connection.execute(
-        select(care_plan).where(
-            among(care_plan.c.person_id, persons),
-            among(care_plan.c.organization_id, organizations),
-            care_plan.c.status == Status.CONFIRMED,
-        )
-    ):
+    query = select(care_plan).where(among(care_plan.c.person_id, persons), care_plan.c.status == Status.CONFIRMED)
+    for row in await connection.execute(query):
         found.setdefault((row.person_id, row.organization_id), []).append(
             Plan(id=row.id, mode=row.mode, items=frozenset(row.items), days=DateRange(row.start, row.end))
         )

@@ -271,7 +271,7 @@ async def _surroundings(transaction: Transaction, caller: Caller, sent: Sequence
         agreements=await agreements.of_organizations(connection, found),
         persons=people,
         staff=members,
-        plans=await plans.confirmed(connection, persons=people, organizations=found),
+        plans=await plans.confirmed(connection, persons=people),
         elsewhere=await visits.elsewhere(connection, mine),
     )
 
