@@ -49,5 +49,5 @@ lock: $(READY) ## resolve the dependencies anew
 	@$(BIN)/uv lock --quiet && $(BIN)/uv export --all-packages --all-groups --no-emit-workspace \
 	  --format requirements-txt --quiet --no-header > requirements.lock
 
-clean: ## remove the environment and the demo's data
-	rm -rf .venv $(CHANGHU_DATA)
+clean: ## remove the environment and the demo's own folder
+	rm -rf .venv .changhu build

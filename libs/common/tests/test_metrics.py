@@ -18,7 +18,7 @@ def samples(metrics: Metrics) -> dict[tuple[str, str], float]:
 
 def test_the_present_flow_is_told() -> None:
     metrics = Metrics("settlement")
-    metrics.flow(outbox=3, outbox_oldest_seconds=1.5, lag={"care.service": 7}, parked=1)
+    metrics.flow(outbox=3, outbox_oldest_seconds=1.5, lag={"care.service": 7}, backlog=0, parked=1)
     told = samples(metrics)
     assert told["changhu_outbox_events", "settlement"] == 3
     assert told["changhu_outbox_oldest_seconds", "settlement"] == 1.5
@@ -28,8 +28,8 @@ def test_the_present_flow_is_told() -> None:
 
 def test_a_topic_that_is_no_longer_read_is_no_longer_told() -> None:
     metrics = Metrics("settlement")
-    metrics.flow(outbox=0, outbox_oldest_seconds=0, lag={"care.service": 7}, parked=0)
-    metrics.flow(outbox=0, outbox_oldest_seconds=0, lag={"enrollment.person": 0}, parked=0)
+    metrics.flow(outbox=0, outbox_oldest_seconds=0, lag={"care.service": 7}, backlog=0, parked=0)
+    metrics.flow(outbox=0, outbox_oldest_seconds=0, lag={"enrollment.person": 0}, backlog=0, parked=0)
     assert ("changhu_consumer_lag_events", "care.service") not in samples(metrics)
 
 
@@ -42,6 +42,6 @@ def test_requests_are_counted_by_route() -> None:
 
 def test_services_in_one_process_keep_apart() -> None:
     one, other = Metrics("enrollment"), Metrics("settlement")
-    one.flow(outbox=3, outbox_oldest_seconds=0, lag={}, parked=0)
+    one.flow(outbox=3, outbox_oldest_seconds=0, lag={}, backlog=0, parked=0)
     assert ("changhu_outbox_events", "enrollment") not in samples(other)
     assert CONTENT_TYPE.startswith("text/plain")

@@ -24,6 +24,7 @@ class Metrics:
             "changhu_outbox_oldest_seconds", "Age of the oldest event that waits in the outbox."
         )
         self._lag = self._gauge("changhu_consumer_lag_events", "Events that a topic still holds for us.", "topic")
+        self._backlog = self._gauge("changhu_backlog_items", "Work of the service's own loops that waits.")
         self._parked = self._gauge("changhu_parked_events", "Events parked after failing.")
         self._requests = Histogram(
             "changhu_http_request_seconds",
@@ -36,10 +37,13 @@ class Metrics:
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
         return Gauge(name, meaning, ("service", *labels), registry=self._registry)
 
-    def flow(self, *, outbox: int, outbox_oldest_seconds: float, lag: Mapping[str, int], parked: int) -> None:
+    def flow(
+        self, *, outbox: int, outbox_oldest_seconds: float, lag: Mapping[str, int], backlog: int, parked: int
+    ) -> None:
         """Take the present state; a topic that is no longer read is no longer told."""
         self._outbox.labels(self._service).set(outbox)
         self._outbox_age.labels(self._service).set(outbox_oldest_seconds)
+        self._backlog.labels(self._service).set(backlog)
         self._parked.labels(self._service).set(parked)
         self._lag.clear()
         for topic, events in lag.items():

@@ -267,6 +267,7 @@ def _operations(name: str, worker: Worker, resources: Resources, metrics: Metric
             outbox=flow.outbox,
             outbox_oldest_seconds=flow.outbox_oldest_seconds,
             lag=flow.lag,
+            backlog=flow.backlog,
             parked=flow.parked,
         )
         return Response(metrics.exposition(), media_type=CONTENT_TYPE)

@@ -19,9 +19,8 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CHANGHU_", frozen=True, extra="ignore")
 
     environment: Literal["production", "development"] = "production"
-    # postgresql+psycopg://… as the role that runs and as the role that migrates.
+    # postgresql+psycopg://… as the role that runs the service, not the one that migrates.
     database_url: SecretStr
-    migration_url: SecretStr | None = None
 
     bus: Literal["kafka", "postgres"] = "kafka"
     kafka_bootstrap: str = ""
@@ -40,7 +39,6 @@ class ServiceSettings(BaseSettings):
     index_key_current: str = ""
 
     clock_file: Path | None = None
-    pools: tuple[str, ...] = ()
 
     host: str = "127.0.0.1"
     port: int = 8000

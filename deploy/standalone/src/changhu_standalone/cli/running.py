@@ -3,14 +3,16 @@
 import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Data = Annotated[Path, typer.Option("--data", envvar="CHANGHU_DATA", help="存放一切数据的文件夹")]
 
 DEMO_POOL = "211100"
-DEMO_APPLICATIONS = 40
 PEOPLE_MIN = 100
 
 
@@ -18,6 +20,7 @@ def demo(
     data: Data = Path(".changhu"),
     people: Annotated[int, typer.Option(min=PEOPLE_MIN, help="参保人数")] = 2000,
     seed: Annotated[int, typer.Option(help="随机种子: 相同的种子是同一座城市")] = 1,
+    applications: Annotated[int, typer.Option(min=4, max=60, help="失能评估申请数")] = 40,
     pool: Annotated[str, typer.Option(help="统筹区")] = DEMO_POOL,
 ) -> None:
     """演示一座城市从参保到基金账的一个月, 以及次月的结算和调整."""
@@ -26,14 +29,14 @@ def demo(
     from changhu_standalone.story.office import StoryFailed
 
     try:
-        holds = asyncio.run(_demo(data=data, people=people, seed=seed, pool=pool, console=Console()))
+        holds = asyncio.run(_demo(data, people, seed, applications, pool, Console()))
     except StoryFailed as failed:
         typer.echo(f"演示中断: {failed}", err=True)
         raise typer.Exit(1) from failed
     raise typer.Exit(0 if holds else 1)
 
 
-async def _demo(*, data: Path, people: int, seed: int, pool: str, console: "Console") -> bool:  # type: ignore[name-defined]  # noqa: F821
+async def _demo(data: Path, people: int, seed: int, applications: int, pool: str, console: "Console") -> bool:
     import logging
 
     from changhu_common.clock import FileClock
@@ -55,10 +58,10 @@ async def _demo(*, data: Path, people: int, seed: int, pool: str, console: "Cons
         counties=sorted(load_pack(pool).counties),
         month=Month(2026, 7),
         people=people,
-        applications=DEMO_APPLICATIONS,
+        applications=applications,
         seed=seed,
     )
-    _refuse_other_city(data, f"pool={pool} people={people} seed={seed}")
+    _refuse_other_city(data, f"pool={pool} people={people} seed={seed} applications={applications}")
     clock = FileClock(data.resolve() / "clock")
     standalone = Standalone(data, clock=clock)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

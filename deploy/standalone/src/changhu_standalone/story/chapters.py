@@ -393,7 +393,8 @@ class Story:
             f"/persons/{self.people[LATE_BENEFIT_OF]}/other-benefits",
             {
                 "kind": "work_injury_care_fee",
-                "start": self.city.months[0].first + timedelta(days=9),
+                "start": self.city.months[0].first + timedelta(days=19),
+                "end": self.city.months[0].last,
                 "reference": "GS-1",
             },
             self.desk(Role.ENROLLMENT_CLERK),

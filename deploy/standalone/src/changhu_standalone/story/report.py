@@ -1,9 +1,11 @@
 """What the story came to: a table by service, one person's statement clause by clause, the books, and the proof."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from changhu_common.money import yuan
+from changhu_common.periods import SHANGHAI
 from changhu_common.roles import Role
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -88,7 +90,7 @@ async def _person(story: Story, number: int, month: str) -> RenderableType:
     for line in told["lines"][:12]:
         reasons = "; ".join(f"{each['clause']} {each['text']}" for each in line["findings"])
         table.add_row(
-            str(line["at"])[:16].replace("T", " "),
+            f"{datetime.fromisoformat(line['at']).astimezone(SHANGHAI):%Y-%m-%d %H:%M}",
             line["item"],
             yuan(line["cost_fen"]),
             yuan(line["fund_fen"]),
