@@ -3,7 +3,7 @@
 No token, a bad or an expired one is 401; none of the route's roles is 403; what is out of scope is
 NotFound, raised where the row is looked up. Roles come in the claim `grants`:
 
-    [{"role": "enrollment_clerk", "region": "211102", "organisation": null}]
+    [{"role": "enrollment_clerk", "region": "110101", "organisation": null}]
 
 beside `sub`, `name` and, for insured people, `person` (their own id) and `wards` (ids).
 """
