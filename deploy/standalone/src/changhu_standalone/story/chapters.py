@@ -33,7 +33,8 @@ OBJECTION_DAYS = 5
 ASSESSMENT_STAFF = (("expert", "expert"), ("expert", "expert"), ("assessor", "assessor"), ("assessor", "assessor"))
 VISITS_A_BATCH = 500
 
-# The applicant for whom another benefit is learned of late; there is a second story to each of the first three.
+# Applicants with a story of their own: whose insurance ends in the month, and of whom another benefit is learned late.
+LEAVES = 2
 LATE_BENEFIT_OF = 3
 
 Chapter = Callable[[], Awaitable[None]]

@@ -10,7 +10,7 @@ from changhu_common.roles import Role
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
-from changhu_standalone.story.chapters import LATE_BENEFIT_OF, Story
+from changhu_standalone.story.chapters import LEAVES, Story
 
 SERVICE_TERMS = {
     "enrollment": "参保",
@@ -59,8 +59,7 @@ async def prove(story: Story) -> tuple[Proof, dict[str, Any]]:
 async def show(story: Story, console: Console, proof: Proof, books: dict[str, Any]) -> None:
     """Print the report."""
     console.print(_services(story))
-    for month in story.city.months:
-        console.print(await _person(story, LATE_BENEFIT_OF, str(month)))
+    console.print(await _person(story, LEAVES, str(story.city.months[0])))
     console.print(_adjustments(await _statements(story)))
     console.print(trial_balance(books))
     console.print(
@@ -84,11 +83,18 @@ def _services(story: Story) -> Table:
 async def _person(story: Story, number: int, month: str) -> RenderableType:
     auditor = story.desk(Role.AUDITOR)
     told = await story.office.get("settlement", f"/persons/{story.people[number]}/months/{month}", auditor)
-    table = Table(title=f"一名参保人 {month} 的护理费用, 逐笔依据", title_justify="left")
+    table = Table(title=f"一名参保人 {month} 的护理费用, 每笔金额的依据 (月中停保)", title_justify="left")
     for heading in ("时间", "项目", "费用", "基金", "个人", "依据"):
-        table.add_column(heading, justify="right" if heading in {"费用", "基金", "个人"} else "left")
-    for line in told["lines"][:12]:
-        reasons = "; ".join(f"{each['clause']} {each['text']}" for each in line["findings"])
+        table.add_column(
+            heading,
+            justify="right" if heading in {"费用", "基金", "个人"} else "left",
+            no_wrap=heading != "依据",
+        )
+    for line in told["lines"]:
+        reasons = "; ".join(
+            f"{each['clause']} {each['text']}" + (" (推定)" if each["status"] == "assumed" else "")
+            for each in line["findings"]
+        )
         table.add_row(
             f"{datetime.fromisoformat(line['at']).astimezone(SHANGHAI):%Y-%m-%d %H:%M}",
             line["item"],
@@ -99,8 +105,7 @@ async def _person(story: Story, number: int, month: str) -> RenderableType:
         )
     limit_fen, left_fen = told["limit"]["limit_fen"], told["limit"]["left_fen"]
     limit = "无" if limit_fen is None else f"{yuan(limit_fen)} 元, 剩余 {yuan(left_fen)} 元"
-    more = f"(共 {len(told['lines'])} 笔) " if len(told["lines"]) > 12 else ""
-    return Group(table, f"{more}限额 {limit}; 政策版本 {told['limit']['pack_version']}\n")
+    return Group(table, f"限额 {limit}; 政策版本 {told['limit']['pack_version']}\n")
 
 
 async def _statements(story: Story) -> list[dict[str, Any]]:
