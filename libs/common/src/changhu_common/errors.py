@@ -73,3 +73,11 @@ class Conflict(Refusal):
     code = "conflict"
     title = "与现有记录冲突"
     status = 409
+
+
+class PostsNotSeparated(Refusal):
+    """Entry, review and approval are different people (岗位分离)."""
+
+    code = "post.not_separated"
+    title = "岗位未分离"
+    status = 403

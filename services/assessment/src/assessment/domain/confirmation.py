@@ -44,13 +44,6 @@ class ConfirmedBefore(Conflict):
     title = "已经确认过"
 
 
-class NotSeparated(Refusal):
-    """Entry and review are different people."""
-
-    code = "post.not_separated"
-    title = "岗位未分离"
-
-
 class ConfirmationRefused(Findings):
     """This account may not confirm this conclusion."""
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from changhu_common.database import AskedChange, AuditEntry, Database, Transaction
-from changhu_common.errors import FieldError, InvalidInput, NotFound
+from changhu_common.errors import FieldError, InvalidInput, NotFound, PostsNotSeparated
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller
 from changhu_policies import scales
@@ -21,7 +21,6 @@ from assessment.domain.confirmation import (
     ConfirmedBefore,
     Confirming,
     NotAssigned,
-    NotSeparated,
     StaffReleased,
     VisitMistimed,
 )
@@ -219,7 +218,7 @@ class Assessments:
         visit = await applications.visit_of(tx.connection, row.id, row.round)
         assert visit is not None
         if visit.recorded_by == caller.subject:
-            raise NotSeparated("提交评估得分的人员不能确认自己的结论，请由另一名专家确认。")
+            raise PostsNotSeparated("提交评估得分的人员不能确认自己的结论，请由另一名专家确认。")
         experts = await facts.experts_of(tx.connection, account=caller.subject, pool=row.pool, on=today)
         interests = await _interests(tx.connection, row, row.round)
         if found := findings_of(rules=CONFIRMATION_RULES, case=Confirming(experts=experts, interests=interests)):

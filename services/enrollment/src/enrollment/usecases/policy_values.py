@@ -7,7 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from changhu_common.database import AskedChange, AuditEntry, Database
-from changhu_common.errors import Conflict, NotFound, Refusal
+from changhu_common.errors import Conflict, NotFound, PostsNotSeparated
 from changhu_common.events.policy import PolicyValueApproved
 from changhu_common.ids import new_id
 from changhu_common.roles import Caller
@@ -19,14 +19,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.storage.tables import policy_value
 from enrollment.usecases.territories import SUPPLIED, refuse_outside_pool
-
-
-class PostNotSeparated(Refusal):
-    """Entry and approval are different people (岗位分离)."""
-
-    code = "post.not_separated"
-    title = "录入和审批不能是同一人"
-    status = 403
 
 
 class AlreadyApproved(Conflict):
@@ -107,7 +99,7 @@ class PolicyValues:
             if row.approved_by is not None:
                 raise AlreadyApproved("该参数值已审批；需要更改的请补录新的值。")
             if row.entered_by == caller.subject:
-                raise PostNotSeparated("这个参数值由您录入，请由另一位有审批权限的人员审批。")
+                raise PostsNotSeparated("这个参数值由您录入，请由另一位有审批权限的人员审批。")
             await _check_fits(tx.connection, row._asdict())
             event = PolicyValueApproved(
                 value_id=row.id,

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from changhu_common.errors import Conflict, Refusal
+from changhu_common.errors import Conflict, PostsNotSeparated
 from changhu_common.periods import DateRange
 
 ONE_DAY = timedelta(days=1)
@@ -37,14 +37,6 @@ class AgreementNotApproved(Conflict):
 
     code = "agreement.not_approved"
     title = "协议未经审批"
-
-
-class PostNotSeparated(Refusal):
-    """Who entered something does not approve it."""
-
-    code = "post.not_separated"
-    title = "录入与审批须由不同人员办理"
-    status = 403
 
 
 class SuspensionUnfit(Conflict):
@@ -93,7 +85,7 @@ class Agreement:
 def approved(*, agreement: Agreement, by: str) -> Agreement:
     _refuse_decided(agreement)
     if by == agreement.entered_by:
-        raise PostNotSeparated("协议由您录入, 须由另一位经办人员审批。")
+        raise PostsNotSeparated("协议由您录入, 须由另一位经办人员审批。")
     return replace(agreement, status=Status.APPROVED, revision=agreement.revision + 1)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
 
-from changhu_common.errors import Conflict, Refusal
+from changhu_common.errors import Conflict, PostsNotSeparated, Refusal
 from changhu_common.money import yuan
 from changhu_common.periods import Month
 
@@ -30,14 +30,6 @@ BEFORE: Final[dict[Step, tuple[Status, ...]]] = {
     "rejection": ("entered", "reviewed"),
     "payment": ("approved",),
 }
-
-
-class PostsNotSeparated(Refusal):
-    """Entry, review, approval and payment are four people (岗位分离)."""
-
-    code = "post.not_separated"
-    title = "岗位未分离"
-    status = 403
 
 
 class WrongStep(Conflict):
