@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import note_service
 import pytest
 from changhu_common.bus.port import Message
+from changhu_common.consumer import SHOWN_BYTES_MAX
 from changhu_common.events import REGISTRY, Envelope
 from changhu_common.events.cloudevents import decode, encode
 from changhu_common.events.provider import PricesPublished
@@ -140,6 +141,34 @@ async def test_what_cannot_be_read_is_parked_with_the_reason(
     )
     (parked,) = await dead_letters(notes)
     assert reason in parked["error"]
+
+
+@pytest.mark.parametrize(
+    ("key", "headers"),
+    [
+        ("\0", {}),
+        (random.Random(1).randbytes(4000).hex(), {}),
+        ("k", {"ce_source": "a\0b", "\0": ""}),
+        ("k", {"ce_type": "provider.prices_published.v\0"}),
+    ],
+)
+async def test_what_no_database_could_keep_as_it_came_is_parked_and_stops_nobody(
+    notes: Running, key: str, headers: dict[str, str]
+) -> None:
+    good, message = uuid4(), encode(told(uuid4()))
+    await notes.hear(Message(message.topic, key, {**message.headers, **headers}, message.value), told(good, 1))
+    assert await text_of(notes, good) == "1"
+    assert len(await dead_letters(notes)) == 1
+    assert await replay(notes) == 1
+
+
+async def test_a_dead_letter_shows_so_much_of_an_event_that_every_bus_takes_it(notes: Running) -> None:
+    message = encode(told(uuid4()))
+    await notes.hear(Message(message.topic, message.key, message.headers, b"{" * 1_000_000))
+    async with notes.database.read() as connection:
+        shown = await connection.scalar(text("SELECT length(value) FROM outbox WHERE topic LIKE '%.dead'"))
+        kept = await connection.scalar(text("SELECT length(value) FROM parked"))
+    assert (shown, kept) == (SHOWN_BYTES_MAX, 1_000_000)
 
 
 async def test_what_an_unreadable_event_held_is_not_told(notes: Running) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
+from psycopg.errors import ProgramLimitExceeded
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
@@ -40,6 +41,13 @@ RETRY_SECONDS = 1.0
 
 # How often a consumer looks whether a person put parked events back.
 REPLAY_LOOK_SECONDS = 1.0
+
+# A key that is longer is no key of ours; PostgreSQL's index takes some 2,700 bytes, Kafka any number.
+KEY_CHARACTERS_MAX = 500
+
+# How much of a dead letter's error and value is shown: with its headers it must still fit into a message.
+ERROR_CHARACTERS_MAX = 4_000
+SHOWN_BYTES_MAX = 512 * 1024
 
 BEHIND = "同一对象的前一事件尚未处理, 本事件按顺序等待"
 
@@ -230,7 +238,7 @@ class Consumer:
 
     async def _park(self, transaction: Transaction, each: _Received, error: str) -> None:
         """Keep the event with its error, and show it on the topic's dead letters."""
-        message = each.delivered.message
+        message, error = _storable(each.delivered.message), _text(error[:ERROR_CHARACTERS_MAX])
         parked = await insert_rows(
             transaction.connection,
             transaction.spine.parked,
@@ -265,7 +273,7 @@ class Consumer:
                     "changhu_group": self._subscription.group,
                     "changhu_error": error,
                 },
-                value=message.value,
+                value=message.value[:SHOWN_BYTES_MAX],
             )
         )
 
@@ -323,8 +331,20 @@ class Consumer:
         return await self._bus.lag(group=self._subscription.group, topics=self._subscription.topic_names)
 
 
+def _storable(message: Message) -> Message:
+    """A message as the database can keep it: a sender that is not ours may put anything into key and headers."""
+    headers = {_text(name): _text(said) for name, said in message.headers.items()}
+    return Message(message.topic, _text(message.key[:KEY_CHARACTERS_MAX]), headers, message.value)
+
+
+def _text(said: str) -> str:
+    return said.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 def _is_passing(failure: Exception) -> bool:
     """Whether the failure is the database's or the network's and not the event's: then the batch is read again."""
+    if isinstance(failure, DBAPIError) and isinstance(failure.orig, ProgramLimitExceeded):
+        return False  # a value that no index can hold is the event's own
     if isinstance(failure, OSError | InterfaceError | OperationalError):
         return True
     return isinstance(failure, DBAPIError) and failure.connection_invalidated

@@ -191,7 +191,7 @@ class KafkaReader:
                     Message(
                         topic=record.topic,
                         key=(record.key or b"").decode(errors="replace"),
-                        headers={name: text.decode(errors="replace") for name, text in record.headers},
+                        headers={name: (text or b"").decode(errors="replace") for name, text in record.headers},
                         value=record.value or b"",
                     ),
                     partition=record.partition,
