@@ -106,6 +106,16 @@ async def test_what_fails_again_is_parked_again_in_its_order(notes: Running) -> 
     assert await text_of(notes, bad) == "1,2"
 
 
+async def test_who_put_events_back_is_audited_and_a_repeated_request_puts_nothing_back(notes: Running) -> None:
+    operator = notes.token(Role.OPERATOR, region="000000", subject="op-1")
+    await notes.hear(told(uuid4(), 1, pool=FAILS))
+    asked = [(await notes.post("/dead-letters/replay", operator, key="k")).json() for _ in range(2)]
+    assert asked == [{"asked": 1}] * 2
+    async with notes.database.read() as connection:
+        rows = (await connection.execute(text("SELECT actor, after FROM audit WHERE action = 'replay.asked'"))).all()
+    assert [tuple(row) for row in rows] == [("op-1", {"asked": 1})]
+
+
 async def test_a_failed_event_leaves_no_audit_row_and_is_shown_once_among_the_dead(notes: Running) -> None:
     bad = told(uuid4(), 1, pool=FAILS)
     await notes.hear(bad)

@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from changhu_common.bus.port import BATCH_MESSAGES_MAX, Batch, Bus, Delivered, Lag, Message, Reader
-from changhu_common.database import Actor, Database, Transaction
+from changhu_common.database import Actor, AskedChange, AuditEntry, Database, Transaction
 from changhu_common.events.cloudevents import decode
 from changhu_common.events.registry import (
     DEAD_SUFFIX,
@@ -295,14 +295,16 @@ class Consumer:
                 for row in rows
             ]
 
-    async def ask_replay(self, by: Actor) -> int:
-        """Ask for everything parked to be applied again; returns how many events."""
+    async def ask_replay(self, asked: AskedChange) -> dict[str, int]:
+        """Ask for everything parked to be applied again; answers how many events."""
         table = self._database.spine.parked
-        async with self._database.change(by) as transaction:
+        async with self._database.change(asked) as transaction:
             result = await transaction.connection.execute(
                 update(table).where(table.c.replay_asked_at.is_(None)).values(replay_asked_at=transaction.now)
             )
-            return result.rowcount
+            told = {"asked": result.rowcount}
+            transaction.record(AuditEntry("replay.asked", "parked", self._subscription.group, after=told))
+            return transaction.answer(told)
 
     async def replay_asked(self) -> None:
         """Apply again what a person put back, in its old order; what fails again is parked again."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import uvicorn
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Response
 from sqlalchemy import MetaData, func, select, text
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,13 +24,13 @@ from changhu_common.bus.port import Bus
 from changhu_common.bus.postgres import PostgresBus
 from changhu_common.clock import Clock, FileClock, SystemClock
 from changhu_common.consumer import Consumer, Parked, Subscription
-from changhu_common.database import Actor, Database
+from changhu_common.database import Database
 from changhu_common.events import REGISTRY, topic_names
 from changhu_common.logs import set_up_logs
 from changhu_common.metrics import CONTENT_TYPE, Metrics
 from changhu_common.problems import install_problems
 from changhu_common.relay import Relay
-from changhu_common.requests import origin_of
+from changhu_common.requests import Asked
 from changhu_common.roles import Caller, Role
 from changhu_common.settings import ServiceSettings
 from changhu_common.spine import Spine
@@ -281,10 +281,9 @@ def _operations(name: str, worker: Worker, resources: Resources, metrics: Metric
         return await worker.consumer.parked() if worker.consumer else []
 
     @router.post("/dead-letters/replay")
-    async def replay(caller: Operator, request: Request) -> dict[str, int]:
-        """Put everything parked back; asking twice changes nothing, so no key is needed."""
-        actor = Actor(caller.subject, origin_of(request))
-        return {"asked": await worker.consumer.ask_replay(actor) if worker.consumer else 0}
+    async def replay(caller: Operator, asked: Asked) -> dict[str, int]:
+        """Put everything parked back."""
+        return await worker.consumer.ask_replay(asked) if worker.consumer else {"asked": 0}
 
     return router
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -91,6 +91,7 @@ async def _replay(office: "Office") -> Any:
 
 
 async def _each(office: "Office", verb: str, path: str) -> dict[str, Any]:
+    from changhu_common.ids import new_id
     from changhu_common.roles import Role
 
     from changhu_standalone.deployment import SERVICES
@@ -101,7 +102,8 @@ async def _each(office: "Office", verb: str, path: str) -> dict[str, Any]:
         service.name: await (
             office.get(service.name, path, operator)
             if verb == "get"
-            else office.post(service.name, path, {"at": date.today().isoformat()}, operator)  # noqa: DTZ011
+            # The office's key follows from the body, and each replay is a request of its own.
+            else office.post(service.name, path, {"request": str(new_id())}, operator)
         )
         for service in SERVICES
     }
