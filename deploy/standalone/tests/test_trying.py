@@ -120,6 +120,12 @@ def test_lists_and_nulls_may_be_left_out() -> None:
     assert answer("month", bare | filled) == told
 
 
+def test_an_agreement_without_modes_is_one_for_no_mode() -> None:
+    agreement = {name: said for name, said in PERSON_MONTH["agreements"][0].items() if name != "modes"}
+    (line,) = answer("month", month(agreements=[agreement]))["lines"]
+    assert [finding["code"] for finding in line["findings"]] == ["mode_not_agreed"]
+
+
 def test_the_order_of_facts_never_changes_the_answer() -> None:
     services = [SERVICE | {"id": f"v{number}", "cost_fen": number * 10_000} for number in range(1, 12)]
     expected = answer("month", month(services=services))

@@ -130,7 +130,7 @@ class GradeAsked(_Ranged):
 
 class AgreementAsked(_Ranged):
     provider: _Text
-    modes: _Many[_Mode]
+    modes: _Many[_Mode] = []
 
 
 class OtherBenefitAsked(_Ranged):
