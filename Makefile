@@ -30,7 +30,7 @@ run: $(READY) ## keep the demo's city serving on this machine
 	@$(BIN)/changhu run --data $(CHANGHU_DATA)
 
 test: $(READY) ## every test, on real PostgreSQL and real Kafka
-	@$(BIN)/pytest $(PYTEST_ARGS)
+	@$(BIN)/pytest --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
 
 check: $(READY) ## lint, format, types, who may import whom, the packs
 	@$(BIN)/ruff check .
