@@ -1,17 +1,18 @@
 """What is due is a rule applied to a base; the rule is the same for everybody in the same position.
 
 A rule is resolved once for a category, its marks and a month, and is then whole-number arithmetic
-for each person. Each part says who pays it, by which clause, and how firmly.
+for each person. Each part says who pays it, by which clause, and how firmly; what one payer owes by
+one clause is one part.
 """
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
 from changhu_common.errors import FieldError, InvalidInput
 from changhu_common.periods import Month
-from changhu_policies import Pack, Status, Value, weakest
+from changhu_policies import Pack, PolicyMissing, Status, Value, weakest
 from changhu_policies.shapes import Collection as CollectionRule
 from changhu_policies.shapes import ContributionBase, FlatBase, StatisticBase
 from changhu_policies.vocabulary import FAMILY_ACCOUNT
@@ -102,7 +103,7 @@ class ContributionRule:
             raise InvalidInput("缺少缴费基数。", errors=[FieldError("base_fen", reason)])
         else:
             base = base_fen
-        parts = tuple(
+        parts = _one_of_each(
             part for share, fen in zip(self.shares, self._amounts(base), strict=True) for part in share.parts(fen)
         )
         return Contribution(period=self.period, due_fen=sum(part.fen for part in parts), parts=parts)
@@ -123,6 +124,22 @@ def _portion(base: Fraction | int, rate: Fraction) -> int:
     return (2 * numerator + denominator) // (2 * denominator)
 
 
+def _one_of_each(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """The parts in order, those of one payer by one clause added up."""
+    merged: dict[tuple[str, str], Part] = {}
+    for part in parts:
+        key = (part.payer, part.clause)
+        if (first := merged.get(key)) is not None:
+            part = replace(
+                first,
+                fen=first.fen + part.fen,
+                status=weakest(first.status, part.status),
+                readings=tuple(dict.fromkeys(first.readings + part.readings)),
+            )
+        merged[key] = part
+    return tuple(merged.values())
+
+
 def contribution_rule(
     *,
     pack: Pack,
@@ -137,7 +154,7 @@ def contribution_rule(
     Raises PolicyMissing, or PolicyNotInForce before the pack or the category's collection begins.
     """
     collection = pack.value("contribution.collection", on=on, category=category, county=county)
-    begun, period = _period(collection.value, on)
+    begun, period = collection_period(collection.value, on)
     case = _Case(
         pack=pack,
         category=category,
@@ -145,21 +162,23 @@ def contribution_rule(
         on=max(begun, collection.start),
         there=frozenset(marks) | ({FAMILY_ACCOUNT} if family_account else frozenset()),
     )
+    shares = case.value("contribution.shares").value
+    rule = ContributionRule(
+        pool=pack.pool, category=category, period=period, base=None, shares=(), rest=None, pack_version=pack.version
+    )
+    if not shares:
+        return rule
     base = case.of_first_mark("contribution.base_by_mark") or case.value("contribution.base")
     rounding = case.value("contribution.rounding")
-    shares = tuple(_share(case, name, resting_on=(base, rounding)) for name in case.value("contribution.shares").value)
-    return ContributionRule(
-        pool=pack.pool,
-        category=category,
-        period=period,
+    return replace(
+        rule,
         base=_known_base(pack, base.value, begun.year),
-        shares=shares,
+        shares=tuple(_share(case, name, resting_on=(collection, base, rounding)) for name in shares),
         rest=rounding.value.rest,
-        pack_version=pack.version,
     )
 
 
-def _period(collection: CollectionRule, on: date) -> tuple[date, str]:
+def collection_period(collection: CollectionRule, on: date) -> tuple[date, str]:
     """The first day of the collection that a day belongs to, and the period that it pays for."""
     if collection.every == "month":
         month = Month.of(on)
@@ -194,25 +213,31 @@ class _Case:
     def find(self, parameter: str, mark: str) -> Value | None:
         return self.pack.find(parameter, on=self.on, category=self.category, county=self.county, mark=mark)
 
-    def of_marks(self, parameter: str) -> list[tuple[str, Value]]:
-        """What the parameter says of each mark that is there, in the order of `contribution.mark_order`."""
+    def marks_of(self, parameter: str) -> list[str]:
+        """The marks that are there and of which the parameter speaks, in the order of `contribution.mark_order`."""
         order = self.value("contribution.mark_order").value if self.there else ()
-        there = (mark for mark in order if self.there.issuperset(mark.split("+")))
-        return [(mark, value) for mark in there if (value := self.find(parameter, mark)) is not None]
+        return [mark for mark in order if self.there.issuperset(mark.split("+")) and self._speaks(parameter, mark)]
 
     def of_first_mark(self, parameter: str) -> Value | None:
-        return next((value for _, value in self.of_marks(parameter)), None)
+        return next((self.find(parameter, mark) for mark in self.marks_of(parameter)), None)
+
+    def _speaks(self, parameter: str, mark: str) -> bool:
+        try:
+            return self.find(parameter, mark) is not None
+        except PolicyMissing:
+            return True
 
 
 def _share(case: _Case, name: str, *, resting_on: tuple[Value, ...]) -> Share:
     """A share with its payers: the person's may be paid by whoever a mark names, in full or in part."""
     rate = case.value("contribution.rate", share=name)
-    marked = case.of_marks("contribution.payer_by_mark") if name == PERSON else []
+    marked = case.marks_of("contribution.payer_by_mark") if name == PERSON else []
     # The order among the marks is itself a rule, and counts only where two of them compete.
     order = (case.value("contribution.mark_order"),) if len(marked) > 1 else ()
     payers = []
-    for mark, payer in marked:
-        fixed = case.find("contribution.subsidy_fen", mark)
+    for mark in marked:
+        payer, fixed = case.find("contribution.payer_by_mark", mark), case.find("contribution.subsidy_fen", mark)
+        assert payer is not None
         payers.append(_payer(payer, rate, *order, *resting_on, fixed=fixed))
         if fixed is None:
             break
@@ -227,6 +252,6 @@ def _payer(payer: Value, *resting_on: Value, fixed: Value | None = None) -> Paye
         payer=payer.value,
         clause=payer.clause,
         status=weakest(*(value.status for value in values)),
-        readings=tuple(value.reading for value in values if value.reading),
+        readings=tuple(dict.fromkeys(value.reading for value in values if value.reading)),
         fen_max=fixed.value if fixed else None,
     )
