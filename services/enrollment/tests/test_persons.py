@@ -240,8 +240,8 @@ async def test_what_others_are_not_told_of_makes_no_event(enrollment: Running, e
 async def test_no_two_at_once_insure_a_person_twice(enrollment: Running, enrol: Enrol) -> None:
     person = (await enrol())["person_id"]
     statement = (
-        'INSERT INTO coverage (id, person_id, category, start, "end")'
-        " SELECT gen_random_uuid(), id, 'retiree', '2030-01-01', '2030-12-31' FROM person WHERE id = :person"
+        'INSERT INTO coverage (id, pool, person_id, category, start, "end")'
+        " SELECT gen_random_uuid(), pool, id, 'retiree', '2030-01-01', '2030-12-31' FROM person WHERE id = :person"
     )
     with pytest.raises(Exception, match="ex_coverage_days"):
         async with enrollment.database.engine.begin() as connection:

@@ -12,6 +12,7 @@ from sqlalchemy import Row
 
 PERSON = "person"
 RESIDENT_NUMBER = "person.resident_number"
+IDENTITY = "person.identity"
 
 
 def masked_name(name: str) -> str:
@@ -34,6 +35,7 @@ class Identities:
     def __init__(self, settings: ServiceSettings) -> None:
         self._cipher: FieldCipher = settings.field_cipher()
         self._index: BlindIndex = settings.blind_index(RESIDENT_NUMBER)
+        self._identity: BlindIndex = settings.blind_index(IDENTITY)
 
     def index_of(self, number: ResidentNumber) -> bytes:
         return self._index.of(number.text)
@@ -48,8 +50,17 @@ class Identities:
             "name": self.seal(person_id, "name", name),
             "resident_number": self.seal(person_id, "resident_number", number.text),
             "resident_number_index": self.index_of(number),
+            "identity_index": self.identity_index(number.text, name),
             "phone": self.seal(person_id, "phone", phone) if phone else None,
         }
+
+    def identity_index(self, number: str, name: str) -> bytes:
+        """A digest of number and name together: equal for the same person alone, so no two names can be matched."""
+        return self._identity.of(f"{number}\0{name}")
+
+    def identity_of(self, row: Row[Any], *, name: str) -> bytes:
+        """The digest of a stored person under another name."""
+        return self.identity_index(self.open(row.id, "resident_number", row.resident_number), name)
 
     def seal(self, row: UUID, column: str, plain: str, *, table: str = PERSON) -> bytes:
         return self._cipher.encrypt(plain, table=table, column=column, row=row)

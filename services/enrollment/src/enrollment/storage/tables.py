@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -29,34 +30,41 @@ METADATA = new_metadata()
 SPINE = add_spine(METADATA)
 supplied_value = add_supplied_values(METADATA)
 
+# Person and coverage are partitioned by pool: a pool's first load fills tables that nobody reads yet, and a pool
+# without a partition of its own stands in the default one. What else names a person or a coverage does so without
+# a foreign key, which would need the pool; a trigger proves each statement's rows at once.
 person = Table(
     "person",
     METADATA,
-    Column("id", Uuid, primary_key=True),
+    Column("id", Uuid, nullable=False),
     Column("pool", Text, nullable=False),
     Column("county", Text, nullable=False),
     Column("name", LargeBinary, nullable=False),
     Column("resident_number", LargeBinary, nullable=False),
     Column("resident_number_index", LargeBinary, nullable=False),
+    # Digest of number and name together: a file's row is compared without opening the name.
+    Column("identity_index", LargeBinary),
     Column("phone", LargeBinary),
     Column("marks", JSONB, nullable=False),
     Column("family_account", Boolean, nullable=False),
     Column("died_on", Date),
     # Counts what is told to the other services; a base or a mark is not.
     Column("revision", Integer, nullable=False),
+    PrimaryKeyConstraint("id", "pool"),
     UniqueConstraint("pool", "resident_number_index"),
 )
-Index("ix_person_pool_id", person.c.pool, person.c.id)
 
 # One category a day for each person: an exclusion constraint over person and days.
 coverage = Table(
     "coverage",
     METADATA,
-    Column("id", Uuid, primary_key=True),
-    Column("person_id", Uuid, ForeignKey(person.c.id), nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("pool", Text, nullable=False),
+    Column("person_id", Uuid, nullable=False),
     Column("category", Text, nullable=False),
     Column("start", Date, nullable=False),
     Column("end", Date),
+    PrimaryKeyConstraint("id", "pool"),
     CheckConstraint('"end" >= start', name="in_order"),
 )
 Index("ix_coverage_person_id", coverage.c.person_id)
@@ -65,7 +73,7 @@ Index("ix_coverage_person_id", coverage.c.person_id)
 contribution_base = Table(
     "contribution_base",
     METADATA,
-    Column("coverage_id", Uuid, ForeignKey(coverage.c.id), nullable=False),
+    Column("coverage_id", Uuid, nullable=False),
     Column("since", Date, nullable=False),
     Column("base_fen", BigInteger, nullable=False),
     PrimaryKeyConstraint("coverage_id", "since"),
@@ -78,7 +86,7 @@ suspension = Table(
     "suspension",
     METADATA,
     Column("id", Uuid, primary_key=True),
-    Column("person_id", Uuid, ForeignKey(person.c.id), nullable=False),
+    Column("person_id", Uuid, nullable=False),
     Column("start", Date, nullable=False),
     Column("end", Date),
     Column("reason", Text, nullable=False),
@@ -92,7 +100,7 @@ def _circumstance(name: str, metadata: MetaData) -> Table:
         name,
         metadata,
         Column("id", Uuid, primary_key=True),
-        Column("person_id", Uuid, ForeignKey(person.c.id), nullable=False),
+        Column("person_id", Uuid, nullable=False),
         Column("kind", Text),
         Column("start", Date, nullable=False),
         Column("end", Date),
@@ -120,6 +128,25 @@ person_import = Table(
     Column("loaded", Integer, nullable=False),
     Column("unchanged", Integer, nullable=False),
     Column("rejected", Integer, nullable=False),
+    Column("form", Text, nullable=False),
+    # waiting, done, refused: the file waits in `import_part` until it was worked off.
+    Column("status", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("scope", JSONB, nullable=False),
+    Column("checked", Integer, nullable=False),
+    Column("written", Integer, nullable=False),
+    Column("refusal", JSONB),
+)
+Index("ix_person_import_waiting", person_import.c.id, postgresql_where=text("status = 'waiting'"))
+
+# A file that is still to be worked off, in sealed pieces.
+import_part = Table(
+    "import_part",
+    METADATA,
+    Column("import_id", Uuid, ForeignKey(person_import.c.id), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("import_id", "number"),
 )
 
 # A bad row is kept for the error file, its cells as one ciphertext.
@@ -145,19 +172,30 @@ contribution_run = Table(
     UniqueConstraint("pool", "month"),
 )
 
+# Why a part is due, once for everybody who was counted by one rule: payer, clause, status and readings of each part.
+due_rule = Table(
+    "due_rule",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("pack_version", Text, nullable=False),
+    Column("parts", JSONB, nullable=False),
+)
+
 # What each person owes for a period, once; a month's run may find that the year is already due.
 due = Table(
     "due",
     METADATA,
-    Column("person_id", Uuid, ForeignKey(person.c.id), nullable=False),
+    Column("person_id", Uuid, nullable=False),
     Column("period", Text, nullable=False),
     Column("run_id", Uuid, ForeignKey(contribution_run.c.id), nullable=False),
     Column("county", Text, nullable=False),
     Column("category", Text, nullable=False),
     Column("base_fen", BigInteger),
     Column("due_fen", BigInteger, nullable=False),
+    # Payer and fen of each part; its clause stands in the rule, or (in the oldest rows) here.
     Column("parts", JSONB, nullable=False),
-    Column("pack_version", Text, nullable=False),
+    Column("rule_id", Uuid, ForeignKey(due_rule.c.id)),
+    Column("pack_version", Text),
     PrimaryKeyConstraint("person_id", "period"),
     CheckConstraint("due_fen >= 0", name="not_negative"),
 )

@@ -94,7 +94,14 @@ class Coverages:
             await _write(
                 tx.connection,
                 coverage,
-                {"id": coverage_id, "person_id": person_id, "category": category, "start": start, "end": end},
+                {
+                    "id": coverage_id,
+                    "pool": row.pool,
+                    "person_id": person_id,
+                    "category": category,
+                    "start": start,
+                    "end": end,
+                },
             )
             if base_fen is not None:
                 base = {"coverage_id": coverage_id, "since": start.replace(day=1), "base_fen": base_fen}

@@ -119,6 +119,7 @@ def new_person(entered: Registration, identities: Identities, person_id: UUID) -
 def new_coverage(entered: Registration, person_id: UUID, coverage_id: UUID) -> dict[str, Any]:
     return {
         "id": coverage_id,
+        "pool": entered.pool,
         "person_id": person_id,
         "category": entered.category,
         "start": entered.start,
@@ -196,7 +197,7 @@ class Persons:
                         person_id,
                         before={each: getattr(row, each) for each in shown},
                         after={each: changed.get(each, getattr(row, each)) for each in shown}
-                        | {"changed": sorted(changed)},
+                        | {"changed": sorted(changed.keys() - {"identity_index"})},
                     )
                 )
             return tx.answer(await self.view_of(tx.connection, person_id, caller))
@@ -205,6 +206,7 @@ class Persons:
         changed: dict[str, Any] = {}
         if details.name is not None and details.name != self._identities.name(row):
             changed["name"] = self._identities.seal(row.id, "name", details.name)
+            changed["identity_index"] = self._identities.identity_of(row, name=details.name)
         if details.phone is not None:
             changed["phone"] = self._identities.seal(row.id, "phone", details.phone) if details.phone else None
         if details.marks is not None and (marks := sorted(set(details.marks))) != row.marks:
