@@ -4,6 +4,7 @@ from pathlib import Path
 
 from changhu_common.service import Parts, Resources, Service
 
+from enrollment.api.accounts import accounts_router
 from enrollment.api.circumstances import circumstances_router
 from enrollment.api.contributions import contributions_router
 from enrollment.api.imports import imports_router
@@ -11,13 +12,17 @@ from enrollment.api.persons import coverages_router, persons_router
 from enrollment.api.policy_values import policy_values_router
 from enrollment.storage.identities import Identities
 from enrollment.storage.tables import METADATA, SPINE
+from enrollment.usecases.accounts import Accounts
 from enrollment.usecases.circumstances import HOSPITAL_STAY, OTHER_BENEFIT, Circumstances
 from enrollment.usecases.contribution_runs import ContributionRuns
+from enrollment.usecases.corrections import Corrections
 from enrollment.usecases.coverages import Coverages
 from enrollment.usecases.imports import Imports
+from enrollment.usecases.person_receipts import PersonReceipts
 from enrollment.usecases.persons import Persons
 from enrollment.usecases.policy_values import PolicyValues
 from enrollment.usecases.receipts import Receipts
+from enrollment.usecases.refunds import Refunds
 from enrollment.usecases.startup_money import StartupMoney
 
 
@@ -32,6 +37,7 @@ def build(resources: Resources) -> Parts:
             coverages_router(Coverages(database, persons)),
             circumstances_router(Circumstances(database, OTHER_BENEFIT), Circumstances(database, HOSPITAL_STAY)),
             contributions_router(ContributionRuns(database), Receipts(database), StartupMoney(database)),
+            accounts_router(Accounts(database), Corrections(database), PersonReceipts(database), Refunds(database)),
             policy_values_router(PolicyValues(database)),
         ]
     )

@@ -167,6 +167,23 @@ class ContributionReceived(Event):
     received_on: date
 
 
+class ContributionRefunded(Event):
+    """Money went back to a payer (退费) for one county, category and period: what was paid too much."""
+
+    TYPE = "contribution.refunded"
+    TOPIC = CONTRIBUTION
+    KEY = "county"
+
+    refund_id: UUID
+    pool: str
+    county: str
+    period: str
+    category: str
+    payer: str
+    amount_fen: int
+    refunded_on: date
+
+
 class StartupMoneyReceived(Event):
     """The plan's start-up money (启动资金) arrived; it belongs to the whole pool, so `county` is the pool."""
 
@@ -196,5 +213,6 @@ ENROLLMENT_EVENTS: tuple[type[Event], ...] = (
     OtherBenefitEnded,
     OtherBenefitVoided,
     ContributionReceived,
+    ContributionRefunded,
     StartupMoneyReceived,
 )

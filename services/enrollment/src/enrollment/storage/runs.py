@@ -112,6 +112,12 @@ async def totals(connection: AsyncConnection, run_id: UUID, scope: Scope) -> Seq
     return (await connection.execute(ordered)).all()
 
 
+def outstanding_fen(total: Row[Any]) -> int:
+    """What is still to come in on a total; below zero more came in than is due by now."""
+    owed = total.due_fen + total.raised_fen - total.lowered_fen
+    return int(owed - total.received_fen + total.refunded_fen)
+
+
 async def add_receipts(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store receipts and count them on their totals."""
     await connection.execute(insert(receipt), [dict(row) for row in rows])

@@ -212,8 +212,14 @@ run_total = Table(
     Column("period", Text, nullable=False),
     Column("due_fen", BigInteger, nullable=False),
     Column("received_fen", BigInteger, nullable=False),
+    # Differences found later, up and down, and what was paid back: all of them only grow.
+    Column("raised_fen", BigInteger, nullable=False, server_default="0"),
+    Column("lowered_fen", BigInteger, nullable=False, server_default="0"),
+    Column("refunded_fen", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("run_id", "county", "category", "payer"),
-    CheckConstraint("received_fen BETWEEN 0 AND due_fen", name="received_within_due"),
+    CheckConstraint("received_fen BETWEEN 0 AND due_fen + raised_fen", name="received_within_due"),
+    CheckConstraint("lowered_fen BETWEEN 0 AND due_fen + raised_fen", name="lowered_within_due"),
+    CheckConstraint("refunded_fen BETWEEN 0 AND received_fen", name="refunded_within_received"),
 )
 
 receipt = Table(

@@ -35,7 +35,10 @@ class MonthInFuture(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class RunTotal:
-    """What one payer owes for one county and category, and what of it came in, in fen."""
+    """What one payer owes for one county and category, and what of it came in, in fen.
+
+    `raised_fen` and `lowered_fen` are differences found after the run, `refunded_fen` was paid back.
+    """
 
     county: str
     category: str
@@ -43,6 +46,10 @@ class RunTotal:
     period: str
     due_fen: int
     received_fen: int
+    raised_fen: int
+    lowered_fen: int
+    refunded_fen: int
+    outstanding_fen: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +182,7 @@ class ContributionRuns:
             persons=run.persons,
             due_fen=due_fen,
             received_fen=received_fen,
-            outstanding_fen=due_fen - received_fen,
+            outstanding_fen=sum(runs.outstanding_fen(each) for each in totals),
             totals=[
                 RunTotal(
                     county=each.county,
@@ -184,6 +191,10 @@ class ContributionRuns:
                     period=each.period,
                     due_fen=each.due_fen,
                     received_fen=each.received_fen,
+                    raised_fen=each.raised_fen,
+                    lowered_fen=each.lowered_fen,
+                    refunded_fen=each.refunded_fen,
+                    outstanding_fen=runs.outstanding_fen(each),
                 )
                 for each in totals
             ],

@@ -49,9 +49,9 @@ class ReceiptsView:
     outstanding_fen: int
 
 
-def refuse_future(received_on: date, today: date) -> None:
-    if received_on > today:
-        raise ReceivedInFuture("到账日期晚于今天，请核对。", errors=[FieldError("received_on", "晚于今天")])
+def refuse_future(day: date, today: date, *, field: str = "received_on") -> None:
+    if day > today:
+        raise ReceivedInFuture("到账日期晚于今天，请核对。", errors=[FieldError(field, "晚于今天")])
 
 
 class Receipts:
@@ -78,9 +78,9 @@ class Receipts:
             if run is None or not (totals or caller.scope.covers(pool=run.pool)):
                 raise unknown_run()
             by_key = {(each.county, each.category, each.payer): each for each in totals}
-            outstanding = {key: each.due_fen - each.received_fen for key, each in by_key.items()}
+            outstanding = {key: runs.outstanding_fen(each) for key, each in by_key.items()}
             if amounts is None:
-                amounts = [Amount(*key, amount_fen=fen) for key, fen in outstanding.items() if fen]
+                amounts = [Amount(*key, amount_fen=fen) for key, fen in outstanding.items() if fen > 0]
             rows: list[dict[str, Any]] = []
             for each in amounts:
                 key = (each.county, each.category, each.payer)

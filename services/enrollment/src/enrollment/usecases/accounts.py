@@ -1,0 +1,113 @@
+"""A person's contribution account: what is owed, what was paid, what is still open, period by period."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from changhu_common.database import Database
+from changhu_common.roles import Caller
+
+from enrollment.domain.account import Cell, CellKey
+from enrollment.storage import accounts, persons, runs
+from enrollment.usecases.contribution_runs import unknown_run
+
+ARREARS_PAGE_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class CellView:
+    """What one payer owes for a person, in fen; `outstanding_fen` below zero is a credit."""
+
+    county: str
+    category: str
+    payer: str
+    due_fen: int
+    difference_fen: int
+    paid_fen: int
+    refunded_fen: int
+    outstanding_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """A person's account of one run (缴费账目)."""
+
+    run_id: UUID
+    person_id: UUID
+    period: str
+    outstanding_fen: int
+    cells: Sequence[CellView]
+
+
+@dataclass(frozen=True, slots=True)
+class ArrearsPage:
+    """Who has not paid (欠费), in the order of ids; `next` is the `after` of the page that follows.
+
+    `nameless_fen` came in as totals of cells that are still open: it is some of these people's, nobody
+    said whose.
+    """
+
+    accounts: Sequence[AccountView]
+    nameless_fen: int
+    next: UUID | None
+
+
+def _view(account: accounts.Account, cells: Sequence[Cell]) -> AccountView:
+    return AccountView(
+        run_id=account.run_id,
+        person_id=account.person_id,
+        period=account.period,
+        outstanding_fen=sum(cell.outstanding_fen for cell in cells),
+        cells=[
+            CellView(
+                **cell.key._asdict(),
+                due_fen=cell.due_fen,
+                difference_fen=cell.difference_fen,
+                paid_fen=cell.paid_fen,
+                refunded_fen=cell.refunded_fen,
+                outstanding_fen=cell.outstanding_fen,
+            )
+            for cell in cells
+        ],
+    )
+
+
+class Accounts:
+    """Enquiries about what persons owe and paid."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def of_person(self, *, caller: Caller, person_id: UUID) -> Sequence[AccountView]:
+        async with self._database.read() as connection:
+            if not await persons.get(connection, [person_id], caller.scope):
+                raise persons.unknown_person()
+            return [_view(each, each.cells) for each in await accounts.of_person(connection, person_id)]
+
+    async def arrears(self, *, caller: Caller, run_id: UUID, after: UUID | None, limit: int) -> ArrearsPage:
+        """Who still owes something of a run; a cell that is full in total owes nothing more."""
+        async with self._database.read() as connection:
+            run = await runs.get(connection, run_id)
+            seen = await runs.totals(connection, run_id, caller.scope)
+            if run is None or not (seen or caller.scope.covers(pool=run.pool)):
+                raise unknown_run()
+            totals = await accounts.totals(connection, run_id)
+            of_caller = {CellKey(each.county, each.category, each.payer) for each in seen}
+            open_cells = {key for key in of_caller if totals[key].outstanding_fen > 0}
+            found: list[AccountView] = []
+            at = after or runs.FIRST_ID
+            while len(found) <= limit:
+                ids = await accounts.persons_of_run(connection, run_id, caller.scope, after=at, limit=ARREARS_PAGE_MAX)
+                if not ids:
+                    break
+                at = ids[-1]
+                for each in (await accounts.of_run(connection, run_id, ids)).values():
+                    owing = [cell for cell in each.cells if cell.key in open_cells and cell.outstanding_fen > 0]
+                    if owing:
+                        found.append(_view(each, owing))
+        page = found[:limit]
+        return ArrearsPage(
+            accounts=page,
+            nameless_fen=sum(totals[key].received_fen - totals[key].named_fen for key in open_cells),
+            next=page[-1].person_id if len(found) > limit else None,
+        )
