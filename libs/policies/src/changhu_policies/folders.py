@@ -25,6 +25,7 @@ from changhu_policies.yamls import read_yaml
 
 PACKS: Final = Path(__file__).parent / "packs"
 IDENTITY: Final = {"code", "name", "document", "draft", "counties"}
+OF_WHO_PAYS: Final = {"contribution.base", "contribution.rate", "contribution.payer", "contribution.rounding"}
 _FOLDER = re.compile(r"(\d{6})-[a-z]+")
 
 
@@ -182,9 +183,19 @@ def _left_out(content: Content, values: list[Value]) -> Iterator[FieldError]:
     parameter = PARAMETERS[values[0].parameter]
     whole = [name for name in values[0].varies_by if name in parameter.whole]
     named = {tuple(dict(value.qualifiers)[name] for name in whole) for value in values}
+    free = _free(content) if parameter.name in OF_WHO_PAYS else frozenset()
     for combination in itertools.product(*(sorted(_domain(content, name) or (), key=str) for name in whole)):
-        if combination not in named:
+        if combination not in named and free.isdisjoint(combination):
             yield FieldError(parameter.name, f"gap: nothing for {', '.join(map(str, combination))}")
+
+
+def _free(content: Content) -> frozenset[str | int]:
+    """The categories that share in no contribution: nobody has to say on which base, at which rate."""
+    shares = [value for value in content.values if value.parameter == "contribution.shares"]
+    named = {
+        (dict(value.qualifiers).get("category"), bool(value.value) or value.status == "missing") for value in shares
+    }
+    return frozenset(category for category, pays in named if category and not pays and (category, True) not in named)
 
 
 def _dangling(content: Content, grouped: Mapping[str, list[Value]]) -> Iterator[FieldError]:

@@ -25,6 +25,7 @@ from changhu_policies.vocabulary import STATISTICS
 KNOWN_ANSWERS_MAX: Final = 100_000  # days × cases of one pack that are kept: some 30 MB
 PACKS_MAX: Final = 64  # packs kept, one for each pool and set of supplied values
 ONE_DAY: Final = timedelta(days=1)
+DRAFT: Final = "draft-"  # how the version of a draft document's pack begins
 SILENT: Final = "（文件未载明）"
 
 
@@ -124,8 +125,16 @@ class Pack:
         return any(value.status == "missing" or category in value.value for value in said)
 
     def refuse_before_start(self, on: date) -> None:
+        """PolicyNotInForce before the rules begin; PolicyMissing where the document does not say when."""
+        begins = next(iter(self.tables["pool.in_force"]))
+        if self.start == DAY_ONE:
+            raise self._missing(begins.parameter, begins.clause)
         if on < self.start:
             raise PolicyNotInForce(pool=self.pool, on=on)
+
+    def decides_by(self, qualifier: str, about: str) -> bool:
+        """Whether any value about this (`contribution`, `benefit`) differs by the qualifier."""
+        return any(qualifier in table.varies_by for name, table in self.tables.items() if name.startswith(f"{about}."))
 
     def values(self, *, on: date | None = None) -> Iterator[Value]:
         """Every value, or every one that holds on a day, in the order of the parameters."""
@@ -142,8 +151,11 @@ class Pack:
             if len(self._known) >= KNOWN_ANSWERS_MAX:
                 self._known.clear()
             found = self._known[asked] = self._lookup(asked)
-        if found is not None and found.status == "missing":
-            raise self._missing(found.parameter, found.clause)
+        if found is not None:
+            if found.status == "missing":
+                raise self._missing(found.parameter, found.clause)
+            if self.start == DAY_ONE:  # what is said holds from a day that nobody has named yet
+                self.refuse_before_start(asked[1])
         return found
 
     def _lookup(self, asked: tuple[Any, ...]) -> Value | None:
@@ -162,7 +174,9 @@ class Pack:
 
     def _missing(self, parameter: str, clause: str, year: int | None = None) -> PolicyMissing:
         title = PARAMETERS[parameter].title
-        return PolicyMissing(parameter=parameter, name=title, pool=self.pool, clause=clause, year=year)
+        return PolicyMissing(
+            parameter=parameter, name=title, pool=self.pool, clause=clause, year=year, draft=self.draft
+        )
 
 
 # Where each qualifier stands in what is asked of a pack.
@@ -258,4 +272,6 @@ def _version(content: Content, tables: Mapping[str, Table]) -> str:
     )
     about = [content.pool, content.name, content.document, content.draft, dict(content.counties)]
     whole = json.dumps([about, said, national_content()], ensure_ascii=False, sort_keys=True)
-    return hashlib.sha256(whole.encode()).hexdigest()[:12]
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:12]
+    # Whoever sees a decision sees its version, and so that a draft made it.
+    return f"{DRAFT}{digest}" if content.draft else digest

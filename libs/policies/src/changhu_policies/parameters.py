@@ -19,10 +19,11 @@ from changhu_policies.shapes import (
     ratio,
     rounding,
     some_of,
+    steps,
     text,
     texts,
 )
-from changhu_policies.vocabulary import CATEGORIES, PAYERS, SHARES, STATISTICS
+from changhu_policies.vocabulary import CATEGORIES, PAYERS, RELATIONS, SHARES, STATISTICS
 
 # What a value may differ by. A `mark` may join several with "+": all of them must be there.
 Qualifier = Literal["category", "county", "mode", "scale", "grade", "level", "mark", "share", "benefit"]
@@ -32,6 +33,9 @@ QUALIFIERS: Final[tuple[Qualifier, ...]] = (
 
 # The level of a grade that reaches none.
 NO_LEVEL: Final = "none"
+
+# Who waits (等待期): nobody; who was disabled before joining; who joined late, or anew after a break.
+WAITING: Final = ("none", "disabled_before_joining", "joined_late_or_anew")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +69,16 @@ _POOL = _file(
     "pool",
     Parameter("pool.in_force", "施行日期", day, needed=True),
     Parameter("pool.insured", "参保范围", some_of(*CATEGORIES), needed=True),
+    Parameter("pool.insured_persons", "参保人数", count, by=("county",), whole=("county",)),
+    Parameter("pool.insured_goal", "参保确保数", count, by=("county",), whole=("county",)),
+    Parameter("pool.insured_goal_hoped", "参保力争数", count, by=("county",), whole=("county",)),
     pool__coordination="基金统筹与管理",
     pool__beyond_trial="试点期后的效力",
     pool__not_insured="不在参保范围的人群",
     pool__validity="文件有效期",
     pool__information_system="信息系统",
     pool__phases="推进步骤",
+    pool__county_codes="县（市、区）代码",
     pool__reports="工作报送",
 )
 
@@ -86,6 +94,7 @@ _ENROLLMENT = _file(
     Parameter("contribution.payer_by_mark", "特定人群个人部分的资金来源", one_of(*PAYERS), by=_BY_PERSON),
     Parameter("contribution.subsidy_fen", "定额资助标准", count, by=_BY_PERSON),
     Parameter("contribution.mark_order", "特定人群的先后次序", texts, needed=True),
+    Parameter("contribution.family_relations", "可共济的近亲属", some_of(*RELATIONS)),
     Parameter("contribution.rounding", "分担的取整", rounding, by=_BY_PERSON, whole=_PEOPLE, needed=True),
     Parameter("coverage.suspended", "暂停参保期间的待遇", one_of("stops_benefits", "informs"), needed=True),
     Parameter("coverage.death", "死亡后的待遇", one_of("stops_benefits"), needed=True),
@@ -94,8 +103,11 @@ _ENROLLMENT = _file(
     contribution__provisional="起步阶段的安排",
     contribution__subsidy="资助参保",
     contribution__family_account="家庭共济",
+    contribution__medical_rate="职工医保费率的调整",
     contribution__first_year="首年缴费",
     contribution__minors="未成年人参保",
+    contribution__minors_end="随父母参保的终止",
+    contribution__last_year="“上年度”的所指",
     contribution__government_split="政府补助的分担",
     coverage__transfer="转移接续",
 )
@@ -110,11 +122,18 @@ _ASSESSMENT = _file(
     Parameter("assessment.objection_days", "异议申请天数", count),
     Parameter("assessment.validity_months", "结论有效月数", count, by=("grade",), needed=True),
     Parameter("assessment.fee_fund_share", "评估费基金负担比例", ratio),
+    Parameter("assessment.organization_months_min", "评估机构运营月数", count),
+    Parameter("assessment.organization_staff_min", "评估机构评估人员数", count),
+    Parameter("assessment.organization_experts_min", "评估机构评估专家数", count),
+    Parameter("assessment.organization_full_time_min", "评估机构专职评估员数", count),
+    Parameter("assessment.first_review_days", "定点初审工作日", count),
+    Parameter("assessment.insured_per_organization", "每家评估机构的参保人数", count),
     assessment__condition="申请条件",
     assessment__priority="优先保障人群",
     assessment__records="记录与档案",
     assessment__procedure="评估程序",
     assessment__committee="评估委员会与专家库",
+    assessment__staff="评估人员",
     assessment__recognition="结果互认",
     assessment__fee="评估费",
     assessment__organizations="评估机构条件",
@@ -151,8 +170,10 @@ _SETTLEMENT = _file(
     Parameter("benefit.limit.caps", "限额对象", one_of("fund_payment", "eligible_cost"), needed=True),
     Parameter("benefit.limit.rounding", "限额的取整", one_of("once"), needed=True),
     Parameter("benefit.limit.use", "限额使用次序", one_of("in_order_of_time"), needed=True),
-    Parameter("benefit.waiting", "等待期规则", one_of("none", "disabled_before_joining"), needed=True),
+    Parameter("benefit.waiting", "等待期规则", one_of(*WAITING), needed=True),
     Parameter("benefit.waiting_months", "等待期月数", count),
+    Parameter("benefit.reduced_steps", "等待期满后待遇阶段性调低", steps),
+    Parameter("benefit.unbroken_supplement", "连续参保的支付比例倾斜", ratio, by=("category",), whole=("category",)),
     Parameter("benefit.hospital_stay", "住院期间的待遇", one_of("stops_benefits", "informs"), needed=True),
     Parameter(
         "benefit.other_benefit",
@@ -170,7 +191,8 @@ _SETTLEMENT = _file(
     benefit__payment="支付方式",
     benefit__incentive="激励约束",
     benefit__suspension="暂停支付",
-    benefit__unbroken_supplement="连续参保倾斜",
+    benefit__hospital_days="住院的首尾两日",
+    benefit__differences="差别化待遇",
     settlement__cost_control="费用控制",
     settlement__payment="付费方式",
 )
@@ -187,6 +209,9 @@ _LEDGER = _file(
     fund__deficit="缺口分担",
     fund__clearing="清算",
     fund__budget="预决算",
+    fund__analysis="精算与运行监控",
+    fund__adjustment="筹资和待遇调整",
+    handling__service="经办服务",
     handling__commission="委托经办",
     handling__supervision="经办监督",
     handling__insurers="商业保险衔接",

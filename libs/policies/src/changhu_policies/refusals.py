@@ -12,10 +12,13 @@ class PolicyMissing(Refusal):
     code = "policy.missing"
     title = "政策参数缺失"
 
-    def __init__(self, *, parameter: str, name: str, pool: str, clause: str, year: int | None = None) -> None:
+    def __init__(
+        self, *, parameter: str, name: str, pool: str, clause: str, year: int | None = None, draft: bool = False
+    ) -> None:
         when = "" if year is None else f"{year}年"
+        of_draft = "（征求意见稿）" if draft else ""
         super().__init__(
-            f"统筹区{pool}缺少参数“{when}{name}”（{parameter}，依据{clause}）；请补录其值和依据文件后重试。",
+            f"统筹区{pool}{of_draft}缺少参数“{when}{name}”（{parameter}，依据{clause}）；请补录其值和依据文件后重试。",
             parameter=parameter,
             pool=pool,
             clause=clause,

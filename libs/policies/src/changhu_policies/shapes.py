@@ -33,7 +33,9 @@ class FlatBase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatisticBase:
-    """A factor of a yearly statistic; `years_back` counts from the year of collection."""
+    """A factor of a yearly statistic, of a month's part of it where a month pays; `years_back` counts
+    from the year of collection.
+    """
 
     statistic: str
     factor: Fraction
@@ -69,6 +71,14 @@ class LimitBase:
     statistic: str
     years_back: int
     divided_by: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """For so many months only this part of the ratio is paid."""
+
+    months: int
+    of_ratio: Fraction
 
 
 def text(written: Any) -> str:
@@ -137,15 +147,15 @@ def _members(written: Any, needed: set[str], allowed: frozenset[str] = frozenset
 
 
 def base(written: Any) -> ContributionBase:
-    """`own`, `{flat_fen: 10000}`, or `{statistic: …, factor: 5%, years_back: 1}`."""
+    """`own`, `{flat_fen: 10000}`, or `{statistic: …, factor: 60%, years_back: 1, divided_by: 12}`."""
     if written == "own":
         return OwnBase()
     if isinstance(written, dict) and "flat_fen" in written:
         return FlatBase(fen=count(_members(written, {"flat_fen"})["flat_fen"]))
-    said = _members(written, {"statistic", "factor", "years_back"})
+    said = _members(written, {"statistic", "factor", "years_back"}, frozenset({"divided_by"}))
     return StatisticBase(
         statistic=one_of(*STATISTICS)(said["statistic"]),
-        factor=ratio(said["factor"]),
+        factor=ratio(said["factor"]) / _divisor(said.get("divided_by", 1)),
         years_back=count(said["years_back"]),
     )
 
@@ -171,10 +181,22 @@ def rounding(written: Any) -> Rounding:
 def limit_base(written: Any) -> LimitBase:
     """`{statistic: …, years_back: 1, divided_by: 12}`."""
     said = _members(written, {"statistic", "years_back", "divided_by"})
-    if count(said["divided_by"]) == 0:
-        raise ValueError("cannot be divided by 0")
     return LimitBase(
         statistic=one_of(*STATISTICS)(said["statistic"]),
         years_back=count(said["years_back"]),
-        divided_by=said["divided_by"],
+        divided_by=_divisor(said["divided_by"]),
     )
+
+
+def _divisor(written: Any) -> int:
+    if count(written) == 0:
+        raise ValueError("cannot be divided by 0")
+    return int(written)
+
+
+def steps(written: Any) -> tuple[Step, ...]:
+    """`[{months: 12, of_ratio: 80%}, …]`, one after the other; `[]` where nothing is lowered."""
+    if not isinstance(written, list):
+        raise ValueError("must be a list of months and of_ratio")
+    said = [_members(each, {"months", "of_ratio"}) for each in written]
+    return tuple(Step(months=count(each["months"]), of_ratio=ratio(each["of_ratio"])) for each in said)

@@ -39,6 +39,16 @@ MARKS: Final = {
 # What a rule about the payer may ask besides the marks: a relative's account was named.
 FAMILY_ACCOUNT: Final = "family_account"
 
+# Whose account may pay (近亲属), seen from the person who is insured.
+RELATIONS: Final = {
+    "spouse": "配偶",
+    "parent": "父母",
+    "child": "子女",
+    "sibling": "兄弟姐妹",
+    "grandparent": "祖父母、外祖父母",
+    "grandchild": "孙子女、外孙子女",
+}
+
 PAYERS: Final = {
     "employer": "用人单位",
     "employer_medical_contribution": "单位职工医保费划出",

@@ -1,6 +1,6 @@
 """From a question, as JSON says it, to its answer: parse, ask the services' own rules, tell."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,6 +66,7 @@ def contribution(said: Any, supplied: Supplied = NOTHING) -> dict[str, Any]:
             {"payer": part.payer, "fen": part.fen, "clause": part.clause, "status": part.status} for part in due.parts
         ],
         "pack_version": pack.version,
+        **_beside(pack, (reading for part in due.parts for reading in part.readings)),
     }
 
 
@@ -80,7 +81,16 @@ def month(said: Any, supplied: Supplied = NOTHING) -> dict[str, Any]:
     shares_limit = period is not None and period != asked.month.days
     used_earlier_fen = (asked.fund_paid_this_year_fen or 0) if shares_limit else 0
     adjudicated = adjudicate(pack=pack, facts=_facts(asked, used_earlier_fen), days=asked.month.days)
-    return {"pool": asked.pool, "month": str(asked.month), **_told(adjudicated)}
+    readings = (each.reading for line in adjudicated.lines for each in line.findings if each.reading)
+    return {"pool": asked.pool, "month": str(asked.month), **_told(adjudicated), **_beside(pack, readings)}
+
+
+def _beside(pack: Pack, readings: Iterable[str]) -> dict[str, Any]:
+    """What a reader must know beside the amounts: that a draft answered, and what was read into the document."""
+    beside: dict[str, Any] = {"draft": True, "document": pack.document} if pack.draft else {}
+    if told := list(dict.fromkeys(readings)):
+        beside["readings"] = told
+    return beside
 
 
 def _pack(pool: str, statistics: Mapping[str, Mapping[str, int]], supplied: Supplied) -> Pack:

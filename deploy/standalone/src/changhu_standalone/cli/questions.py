@@ -240,7 +240,10 @@ def contribution_faults(asked: ContributionQuestion, pack: Pack) -> Iterator[Fie
     """What the question names that this pool does not have."""
     if not pack.insures(asked.category):
         yield FieldError("category", "本统筹区不参保这一类人员")
-    if asked.county is not None and asked.county not in pack.counties:
+    if asked.county is None:
+        if pack.decides_by("county", "contribution"):
+            yield FieldError("county", "本统筹区按县（市、区）确定缴费，须写明")
+    elif asked.county not in pack.counties:
         yield FieldError("county", "本统筹区没有这个县（市、区）")
 
 

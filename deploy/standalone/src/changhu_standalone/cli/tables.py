@@ -42,7 +42,7 @@ def print_contribution(answer: Mapping[str, Any]) -> None:
     table = _table("来源", "金额（元）", "条款", "依据", title=title)
     for part in answer["parts"]:
         table.add_row(PAYERS[part["payer"]], yuan(part["fen"]), part["clause"], STATUSES[part["status"]])
-    _print(table, f"政策版本 {answer['pack_version']}")
+    _print(table, *_beside(answer), f"政策版本 {answer['pack_version']}")
 
 
 def print_month(answer: Mapping[str, Any]) -> None:
@@ -57,7 +57,13 @@ def print_month(answer: Mapping[str, Any]) -> None:
     table.add_row("合计", *(yuan(answer[name]) for name in ("cost_fen", "fund_fen", "person_fen")), "")
     limit = answer["limit_fen"]
     left = "无限额" if limit is None else f"限额{yuan(limit)}元，余{yuan(answer['limit_left_fen'])}元"
-    _print(table, f"{left}；政策版本 {answer['pack_version']}")
+    _print(table, *_beside(answer), f"{left}；政策版本 {answer['pack_version']}")
+
+
+def _beside(answer: Mapping[str, Any]) -> list[str]:
+    """That a draft answered, and what was read into the document to answer."""
+    draft = [f"按征求意见稿试算，尚未施行：{answer['document']}"] if answer.get("draft") else []
+    return [*draft, *(f"· {reading}" for reading in answer.get("readings", ()))]
 
 
 def print_policy(answer: Mapping[str, Any]) -> None:

@@ -6,17 +6,19 @@ same facts give for it, so the order in which anything arrived or was paid chang
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
 
 from changhu_common.errors import FieldError, InvalidInput
 from changhu_common.money import round_half_up, yuan
-from changhu_common.periods import DateRange, day_of
-from changhu_policies import Pack, Value
+from changhu_common.periods import DateRange, day_of, months_after
+from changhu_policies import Pack, PolicyMissing
 from changhu_policies.vocabulary import MODES
 
 from settlement.domain.facts import Facts, Service
 from settlement.domain.findings import Finding, informs, stops
 from settlement.domain.limits import level_of, limit_at_the_end, limit_on
-from settlement.domain.rules import SERVICE_RULES, Case
+from settlement.domain.rules import SERVICE_RULES, Case, joined_late
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +89,11 @@ def in_order_of_time(services: Iterable[Service]) -> list[Service]:
 def _decide(pack: Pack, facts: Facts, service: Service, used_fen: int) -> tuple[Line, int]:
     """One line, and how much of the limit it uses, after `used_fen` of it were used before."""
     case = _case(pack, facts, service)
-    findings = [finding for rule in SERVICE_RULES for finding in rule(case)]
+    findings, wanting = _heard(case)
     if any(finding.stops_payment for finding in findings):
         return _line(service, findings, fund_fen=0, paid=False), 0
+    if wanting is not None:
+        raise wanting
     limit = limit_on(pack, case.day, coverage=case.coverage, grade=case.grade)
     left_fen = None if limit is None else limit - used_fen
     if limit is not None and limit <= used_fen:
@@ -98,6 +102,18 @@ def _decide(pack: Pack, facts: Facts, service: Service, used_fen: int) -> tuple[
         return _line(service, findings, fund_fen=0, paid=False), 0
     fund_fen, used, said = _pay(case, service.cost_fen or 0, left_fen)
     return _line(service, [*findings, *said], fund_fen=fund_fen, paid=True), used
+
+
+def _heard(case: Case) -> tuple[list[Finding], PolicyMissing | None]:
+    """What every rule says, and the first value that is wanting: it matters only if nothing else stops payment."""
+    findings: list[Finding] = []
+    wanting = None
+    for rule in SERVICE_RULES:
+        try:
+            findings += rule(case)
+        except PolicyMissing as missing:
+            wanting = wanting or missing
+    return findings, wanting
 
 
 def _case(pack: Pack, facts: Facts, service: Service) -> Case:
@@ -112,9 +128,8 @@ def _pay(case: Case, cost_fen: int, left_fen: int | None) -> tuple[int, int, lis
 
     `benefit.limit.caps` says whether the limit caps what the fund pays, or the cost before the ratio.
     """
-    ratio = _ratio(case)
-    said = [informs(ratio, "paid_by_ratio", f"{MODES[case.service.mode]}由基金支付{ratio.written}")]
-    by_ratio = round_half_up(cost_fen * ratio.value)
+    ratio, said = _ratio(case)
+    by_ratio = round_half_up(cost_fen * ratio)
     if left_fen is None:
         return by_ratio, 0, said
     caps = case.pack.value("benefit.limit.caps", on=case.day)
@@ -123,7 +138,7 @@ def _pay(case: Case, cost_fen: int, left_fen: int | None) -> tuple[int, int, lis
         if eligible < cost_fen:
             text = f"费用{yuan(cost_fen)}元超出限额余额，以余额{yuan(left_fen)}元计入支付比例"
             said.append(informs(caps, "limit_reached", text))
-        return round_half_up(eligible * ratio.value), eligible, said
+        return round_half_up(eligible * ratio), eligible, said
     fund_fen = min(by_ratio, left_fen)
     if fund_fen < by_ratio:
         text = f"按比例为{yuan(by_ratio)}元，超出限额余额，以余额{yuan(left_fen)}元为限"
@@ -131,10 +146,11 @@ def _pay(case: Case, cost_fen: int, left_fen: int | None) -> tuple[int, int, lis
     return fund_fen, fund_fen, said
 
 
-def _ratio(case: Case) -> Value:
+def _ratio(case: Case) -> tuple[Fraction, list[Finding]]:
+    """The fund's ratio for this service, and why: lowered for who joined late, raised for who never broke off."""
     assert case.coverage is not None
     assert case.grade is not None
-    return case.pack.value(
+    ratio = case.pack.value(
         "benefit.ratio",
         on=case.day,
         category=case.coverage.category,
@@ -143,6 +159,27 @@ def _ratio(case: Case) -> Value:
         grade=case.grade.grade,
         level=case.level,
     )
+    said = [informs(ratio, "paid_by_ratio", f"{MODES[case.service.mode]}由基金支付{ratio.written}")]
+    if (since := joined_late(case)) is not None:
+        part, lowered = _lowered(case, since)
+        return ratio.value * part, said + lowered
+    supplement = case.pack.find("benefit.unbroken_supplement", on=case.day, category=case.coverage.category)
+    if supplement is None or not supplement.value:
+        return ratio.value, said
+    said.append(informs(supplement, "unbroken_supplement", f"连续参保，支付比例加{supplement.written}"))
+    return min(Fraction(1), ratio.value + supplement.value), said
+
+
+def _lowered(case: Case, since: date) -> tuple[Fraction, list[Finding]]:
+    """The part of the ratio for who joined late: step by step after the waiting (阶段性调低)."""
+    steps = case.pack.value("benefit.reduced_steps", on=case.day)
+    until = months_after(since, case.pack.value("benefit.waiting_months", on=case.day).value)
+    for step in steps.value:
+        until = months_after(until, step.months)
+        if case.day < until:
+            percent = f"{float(100 * step.of_ratio):g}%"
+            return step.of_ratio, [informs(steps, "ratio_lowered", f"{until}前按支付比例的{percent}支付")]
+    return Fraction(1), []
 
 
 def _line(service: Service, findings: list[Finding], *, fund_fen: int, paid: bool) -> Line:

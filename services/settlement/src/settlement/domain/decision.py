@@ -32,9 +32,11 @@ class Decision:
 
 def period_of(pack: Pack, day: date) -> DateRange:
     """The days that are decided together with `day`."""
-    if day < pack.start:
-        return Month.of(day).days
-    return limit_period(pack, day) or Month.of(day).days
+    month = Month.of(day).days
+    try:
+        return month if day < pack.start else limit_period(pack, day) or month
+    except PolicyMissing:
+        return month
 
 
 def decide(*, pack: Pack, facts: Facts, days: DateRange) -> Decision:

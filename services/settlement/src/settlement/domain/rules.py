@@ -8,13 +8,14 @@ from collections.abc import Callable
 from datetime import date
 from typing import Final, NamedTuple
 
-from changhu_policies import Pack, catalogues
+from changhu_common.periods import months_after
+from changhu_policies import Pack, Value, catalogues
 from changhu_policies.parameters import NO_LEVEL
 from changhu_policies.vocabulary import MODES, OTHER_BENEFITS
 
 from settlement.domain.facts import Coverage, Facts, Grade, Service
 from settlement.domain.findings import Finding, informs, stops
-from settlement.domain.waiting import waiting_ends
+from settlement.domain.waiting import late_since, waiting_ends
 
 Findings = tuple[Finding, ...]
 NOTHING: Final[Findings] = ()
@@ -70,15 +71,38 @@ def benefits_have_begun(case: Case) -> Findings:
 
 
 def waiting_period_is_over(case: Case) -> Findings:
-    """Who was disabled before joining waits (等待期)."""
+    """Who was disabled before joining, or joined late or anew, waits (等待期)."""
     waiting = case.pack.value("benefit.waiting", on=case.day)
-    if waiting.value == "none":
+    if waiting.value == "disabled_before_joining":
+        return _not_disabled_before_joining(case, waiting)
+    since = joined_late(case)
+    if since is None:
         return NOTHING
+    months = case.pack.value("benefit.waiting_months", on=case.day)
+    ends = months_after(since, months.value)
+    if case.day >= ends:
+        return NOTHING
+    return (stops(waiting, "waiting", f"{since}起参保，等待期{months.value}个月，自{ends}起支付"),)
+
+
+def _not_disabled_before_joining(case: Case, waiting: Value) -> Findings:
     months = case.pack.value("benefit.waiting_months", on=case.day)
     ends = waiting_ends(facts=case.facts, plan_began=case.pack.start, months=months.value, on=case.day)
     if ends is None:
         return NOTHING
     return (stops(waiting, "waiting", f"参保前已失能，须连续参保满{months.value}个月，最早自{ends}起支付"),)
+
+
+def joined_late(case: Case) -> date | None:
+    """Since when somebody is insured who joined late, or anew after a break, where the pack asks for it."""
+    if case.pack.value("benefit.waiting", on=case.day).value != "joined_late_or_anew":
+        return None
+
+    def begin(category: str) -> date:
+        begins: date = case.pack.value("benefit.begins", on=case.day, category=category).value
+        return begins
+
+    return late_since(facts=case.facts, benefits_begin=begin, on=case.day)
 
 
 def graded_on_the_day(case: Case) -> Findings:

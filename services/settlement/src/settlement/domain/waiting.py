@@ -1,9 +1,12 @@
-"""Who was already disabled when joining waits until an unbroken coverage has lasted long enough.
+"""Some wait (等待期) until an unbroken coverage has lasted long enough, as the pack says who.
 
-"Joining" is the first day of the first coverage, where it lies after the day on which the plan
-began; "already disabled" is an onset stated, or a grade in force, before it.
+Either who was already disabled when joining: "joining" is the first day of the first coverage,
+where it lies after the day on which the plan began; "already disabled" is an onset stated, or a
+grade in force, before it. Or who joined late, or anew after a break: whose unbroken coverage began
+after the benefits of its first category did.
 """
 
+from collections.abc import Callable
 from datetime import date, timedelta
 
 from changhu_common.periods import joined, months_after
@@ -31,6 +34,15 @@ def waiting_ends(*, facts: Facts, plan_began: date, months: int, on: date) -> da
         earliest = completes if lasts else None
     # A coverage that broke off counts for nothing: whoever joins anew waits anew.
     return earliest or months_after(on, months)
+
+
+def late_since(*, facts: Facts, benefits_begin: Callable[[str], date], on: date) -> date | None:
+    """The first day of the unbroken coverage of a day, where that was late; None for who was in time."""
+    for run in joined(coverage.days for coverage in facts.coverage):
+        if on in run:
+            category = min(each.category for each in facts.coverage if each.days.start == run.start)
+            return run.start if run.start > benefits_begin(category) else None
+    return None
 
 
 def _disabled_before(facts: Facts, joining: date) -> bool:
