@@ -148,37 +148,45 @@ def test_a_journal_that_does_not_balance_cannot_be_made() -> None:
             source="test",
             source_event_id=uuid4(),
             happened_on=DAY,
-            booked_on=DAY,
+            facts_hash=b"",
             lines=[Line(account="1003", county="211102", amount_fen=5)],
         )
 
 
 INSERT_JOURNAL = (
-    "INSERT INTO journal (id, pool, title, source, source_event_id, happened_on, booked_on)"
-    " VALUES (:id, '211100', 'x', 'x', :id, '2026-07-01', '2026-07-01')"
+    "INSERT INTO journal (id, pool, sequence, year, number, title, source, source_event_id, happened_on,"
+    " accounting_on, booked_on, booked_at, carries, facts_hash, hash)"
+    " VALUES (:id, '211100', 1, 2026, 1, 'x', 'x', :id, '2026-07-01', '2026-07-01', '2026-07-01', now(), false, '', '')"
 )
-INSERT_LINE = (
-    "INSERT INTO line (journal_id, pool, happened_on, account, county, amount_fen)"
-    " SELECT :id, '211100', '2026-07-01', '1003', '211102', amount FROM unnest(CAST(:amounts AS bigint[])) amount"
+INSERT_LINES = (
+    "INSERT INTO line (pool, sequence, number, accounting_on, account, county, amount_fen)"
+    " SELECT '211100', 1, :first + place, '2026-07-01', '1003', county, amount"
+    " FROM unnest(CAST(:counties AS text[]), CAST(:amounts AS bigint[])) WITH ORDINALITY AS of (county, amount, place)"
 )
 
 
-async def test_the_database_refuses_lines_that_do_not_balance(ledger: Running) -> None:
+def lines(*amounts: int, first: int = 0, counties: tuple[str, ...] = ()) -> dict[str, object]:
+    return {"first": first, "amounts": list(amounts), "counties": list(counties or ["211102"] * len(amounts))}
+
+
+@pytest.mark.parametrize(
+    "unbalanced", [lines(5, -4), lines(5, -5, counties=("211102", "211122"))], ids=["in all", "in each county's book"]
+)
+async def test_the_database_refuses_lines_that_do_not_balance(ledger: Running, unbalanced: dict[str, object]) -> None:
     async with ledger.database.engine.connect() as connection:
         await connection.execute(text(INSERT_JOURNAL), {"id": uuid4()})
         with pytest.raises(IntegrityError) as refused:
-            await connection.execute(text(INSERT_LINE), {"id": uuid4(), "amounts": [5, -4]})
+            await connection.execute(text(INSERT_LINES), unbalanced)
         assert isinstance(refused.value.orig, CheckViolation)
 
 
 async def test_nothing_can_be_added_to_a_journal_that_is_booked(ledger: Running) -> None:
-    booked = uuid4()
     async with ledger.database.engine.begin() as connection:
-        await connection.execute(text(INSERT_JOURNAL), {"id": booked})
-        await connection.execute(text(INSERT_LINE), {"id": booked, "amounts": [5, -5]})
+        await connection.execute(text(INSERT_JOURNAL), {"id": uuid4()})
+        await connection.execute(text(INSERT_LINES), lines(5, -5))
     async with ledger.database.engine.connect() as connection:
         with pytest.raises(IntegrityError):
-            await connection.execute(text(INSERT_LINE), {"id": booked, "amounts": [7, -7]})
+            await connection.execute(text(INSERT_LINES), lines(7, -7, first=2))
 
 
 @pytest.mark.parametrize(
@@ -191,6 +199,8 @@ async def test_nothing_can_be_added_to_a_journal_that_is_booked(ledger: Running)
         "DROP TABLE line",
         "DELETE FROM audit",
         "UPDATE inbox SET received_at = now()",
+        "UPDATE daily_total SET debit_fen = 0",
+        "INSERT INTO daily_total VALUES ('211100', '2026-07-01', '2026-07-01', false, '1003', '211102', '', 1, 0)",
     ],
 )
 async def test_the_role_that_runs_the_ledger_cannot_touch_what_is_booked(ledger: Running, statement: str) -> None:

@@ -5,14 +5,20 @@ from pathlib import Path
 from changhu_common.service import Parts, Resources, Service
 
 from fund_ledger.api.books import books_router
+from fund_ledger.api.proof import proof_router
 from fund_ledger.consumers.facts import subscription
 from fund_ledger.storage.tables import METADATA, SPINE
 from fund_ledger.usecases.books import Books
+from fund_ledger.usecases.proof import Proofs
 
 
 def build(resources: Resources) -> Parts:
-    books = Books(resources.database)
-    return Parts(routers=[books_router(books, resources.clock)], subscription=subscription(books))
+    database, clock = resources.database, resources.clock
+    books = Books(database)
+    return Parts(
+        routers=[books_router(books, clock), proof_router(Proofs(database), clock)],
+        subscription=subscription(books),
+    )
 
 
 SERVICE = Service(

@@ -1,6 +1,6 @@
 """What the fund ledger tells: what was booked."""
 
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -18,10 +18,19 @@ class PostedLine(BaseModel):
     account: str
     county: str
     amount_fen: int
+    scheme: str | None = None
+    payer: str | None = None
+    organization_id: UUID | None = None
 
 
 class JournalPosted(Event):
-    """A balanced journal (记账凭证) was booked. `source` names the event that it rests on."""
+    """A balanced journal (记账凭证) was booked. `source` names the event that it rests on.
+
+    `sequence` is its place in the pool's chain, `year` and `number` its voucher number (凭证号);
+    `hash` (hex) is that of its canonical line, which names the `previous` one. `accounting_on` is
+    later than `happened_on` where it belongs to a period that was closed. `carries` marks a year
+    end's own journals.
+    """
 
     TYPE = "journal.posted"
     TOPIC = BOOK
@@ -34,6 +43,17 @@ class JournalPosted(Event):
     happened_on: date
     booked_on: date
     lines: tuple[PostedLine, ...]
+    title: str = ""
+    sequence: int = 0
+    year: int = 0
+    number: int = 0
+    accounting_on: date | None = None
+    booked_at: datetime | None = None
+    carries: bool = False
+    reverses: UUID | None = None
+    facts: str = ""
+    previous: str = ""
+    hash: str = ""
 
 
 LEDGER_EVENTS: tuple[type[Event], ...] = (JournalPosted,)

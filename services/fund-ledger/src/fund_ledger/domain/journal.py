@@ -1,19 +1,23 @@
-"""A journal balances: debits (positive) and credits (negative) of its lines add up to zero.
+"""A journal balances in each book that it touches: debits (positive) and credits (negative) add up to zero.
 
-Nothing is booked twice for one event, and nothing booked is ever changed; a mistake is mended by
-another journal.
+A book is a county's share of one scheme's money, so what balances in each of them balances in the
+city too. Nothing is booked twice for one fact, and nothing booked is ever changed; a mistake is
+mended by another journal.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from changhu_common.errors import Refusal
+from changhu_common.errors import Conflict, Refusal
+
+JOURNAL_LINES_MAX = 1_000  # a year end carries some hundred balances; more by hand is a mistake
 
 
 class JournalUnbalanced(Refusal):
-    """The lines do not add up to zero."""
+    """The lines of one book do not add up to zero."""
 
     code = "journal.unbalanced"
     title = "借贷不平"
@@ -24,6 +28,13 @@ class JournalEmpty(Refusal):
 
     code = "journal.empty"
     title = "凭证没有金额"
+
+
+class KeyReused(Conflict):
+    """The same fact (receipt, payment, draft) was booked before with other content."""
+
+    code = "journal.key_reused"
+    title = "同一业务编号已按不同内容记账"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +55,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """A journal (记账凭证). `happened_on` is when it was true, `booked_on` when it came into the books.
+    """A journal (记账凭证) before it has its place in the books. `happened_on` is when it was true.
 
-    `source` is the type of the event that it rests on and `source_event_id` that event's id.
+    `id` follows from the fact that it books and `facts_hash` from what that fact says, so the same
+    fact is known again, and one that says something else is not taken for it. `source` is the type
+    of the event that it rests on and `source_event_id` that event's id; what a person entered has
+    `manual` and the draft's. `carries` marks what a year end books: it moves no new money.
     """
 
     id: UUID
@@ -55,14 +69,27 @@ class Journal:
     source: str
     source_event_id: UUID
     happened_on: date
-    booked_on: date
     lines: Sequence[Line]
+    facts_hash: bytes
+    carries: bool = False
+    reverses: UUID | None = None
 
     def __post_init__(self) -> None:
-        if not self.lines or any(line.amount_fen == 0 for line in self.lines):
-            raise JournalEmpty("凭证至少要有一借一贷, 且每行金额不能为零。")
-        difference = sum(line.amount_fen for line in self.lines)
+        refuse_unbalanced(self.lines)
+
+
+def refuse_unbalanced(lines: Sequence[Line]) -> None:
+    """JournalEmpty or JournalUnbalanced, with the book that does not balance."""
+    if not lines or any(line.amount_fen == 0 for line in lines):
+        raise JournalEmpty("凭证至少要有一借一贷, 且每行金额不能为零。")
+    books: Counter[tuple[str, str | None]] = Counter()
+    for line in lines:
+        books[line.county, line.scheme] += line.amount_fen
+    for (county, scheme), difference in books.items():
         if difference:
             raise JournalUnbalanced(
-                f"借方合计与贷方合计相差 {abs(difference)} 分, 请核对分录。", difference_fen=difference
+                f"{county} 的账上借方合计与贷方合计相差 {abs(difference)} 分, 请核对分录。",
+                difference_fen=difference,
+                county=county,
+                scheme=scheme,
             )

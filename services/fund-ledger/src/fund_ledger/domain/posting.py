@@ -1,12 +1,12 @@
 """What an event books is decided by a posting rule, which is data; here it is only carried out."""
 
 from collections.abc import Mapping
-from datetime import date
 
 from changhu_common.events import Envelope
 from changhu_common.ids import named_id
 from changhu_policies.accounting import PostingRule
 
+from fund_ledger.domain.chain import digest
 from fund_ledger.domain.journal import Journal, Line
 
 # The scheme (险种人群) whose money it is, by the insured category that an event names.
@@ -19,39 +19,39 @@ SCHEMES = {
 }
 
 
-def journal_for(*, envelope: Envelope, rules: Mapping[str, PostingRule], booked_on: date) -> Journal | None:
-    """The journal that an event makes; None where its amount is zero or no rule books it.
+def journal_for(*, envelope: Envelope, rules: Mapping[str, PostingRule]) -> Journal | None:
+    """The journal that an event makes; None where it moves no money or no rule books it.
 
-    The journal's id follows from the event's, so the same event never makes two.
+    The journal's id follows from the fact that the event tells (a receipt, a payment), so the same
+    fact never makes two, under whatever event id it is told.
     """
     event = envelope.event
     rule = rules.get(event.TYPE)
     if rule is None:
         return None
-    amount_fen = getattr(event, rule.amount)
-    if amount_fen == 0:
-        return None
-
-    def line(account: str, amount_fen: int) -> Line:
-        return Line(
-            account=account,
-            amount_fen=amount_fen,
-            county=getattr(event, "county", event.key),
-            scheme=SCHEMES.get(getattr(event, "category", "")),
-            payer=getattr(event, "payer", None),
-            organization_id=getattr(event, "organization_id", None),
+    said = {dimension: getattr(event, field) for dimension, field in rule.dimensions.items()}
+    pool: str = event.pool  # type: ignore[attr-defined]  # every event that a rule books has one
+    lines = [
+        Line(
+            account=line.account.choose(event),
+            amount_fen=line.signed(amount_fen),
+            county=said.get("county", pool),
+            scheme=SCHEMES.get(said.get("scheme", "")),
+            payer=said.get("payer"),
+            organization_id=said.get("organization"),
         )
-
+        for line in rule.lines
+        if (amount_fen := getattr(event, line.amount))
+    ]
+    if not lines:
+        return None
     return Journal(
-        id=named_id("fund-ledger.journal", envelope.id),
-        pool=event.pool,  # type: ignore[attr-defined]  # every event that a rule books has one
+        id=named_id("fund-ledger.journal", event.TYPE, getattr(event, rule.key)),
+        pool=pool,
         title=rule.title,
         source=event.TYPE,
         source_event_id=envelope.id,
         happened_on=getattr(event, rule.happened_on),
-        booked_on=booked_on,
-        lines=(
-            line(rule.debit.choose(event), amount_fen),
-            line(rule.credit.choose(event), -amount_fen),
-        ),
+        lines=lines,
+        facts_hash=digest({name: getattr(event, name) for name in rule.facts}),
     )

@@ -1,49 +1,67 @@
-"""Journals and their lines in the database: written once, many at a time."""
+"""Journals and their lines in the database: written once, many at a time, read as the entries that they are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
+from changhu_common.periods import day_of
 from changhu_common.roles import Scope
 from changhu_common.rows import insert_rows
 from changhu_common.scoped_rows import within
-from sqlalchemy import BigInteger, Row, cast, func, select
+from sqlalchemy import Row, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from fund_ledger.domain.journal import Journal
+from fund_ledger.domain.chain import BEGINNING, Entry
+from fund_ledger.domain.journal import Line
 from fund_ledger.storage.tables import journal, line
 
 
-async def add(connection: AsyncConnection, journals: Sequence[Journal]) -> list[Journal]:
-    """Write those journals whose event was not booked yet, and return them."""
-    results = await insert_rows(
+async def facts_of(connection: AsyncConnection, ids: Iterable[UUID]) -> Mapping[UUID, bytes]:
+    """The hash of the fact behind each of these journals that is already booked."""
+    rows = await connection.execute(
+        select(journal.c.id, journal.c.facts_hash).where(journal.c.id == func.any(list(ids)))
+    )
+    return {row.id: row.facts_hash for row in rows}
+
+
+async def add(connection: AsyncConnection, entries: Sequence[Entry]) -> None:
+    """Write entries in two statements, however many they are."""
+    await insert_rows(
         connection,
         journal,
         [
             {
                 "id": each.id,
                 "pool": each.pool,
+                "sequence": each.sequence,
+                "year": each.year,
+                "number": each.number,
                 "title": each.title,
                 "source": each.source,
                 "source_event_id": each.source_event_id,
                 "happened_on": each.happened_on,
-                "booked_on": each.booked_on,
+                "accounting_on": each.accounting_on,
+                "booked_on": day_of(each.booked_at),
+                "booked_at": each.booked_at,
+                "carries": each.carries,
+                "reverses": each.reverses,
+                "facts_hash": each.facts_hash,
+                "hash": each.hash,
             }
-            for each in journals
+            for each in entries
         ],
-        then="ON CONFLICT (source_event_id) DO NOTHING RETURNING id",
     )
-    new = {row.id for result in results for row in result}
-    written = [each for each in journals if each.id in new]
     await insert_rows(
         connection,
         line,
         [
             {
-                "journal_id": each.id,
                 "pool": each.pool,
-                "happened_on": each.happened_on,
+                "sequence": each.sequence,
+                "number": number,
+                "accounting_on": each.accounting_on,
                 "account": of.account,
                 "county": of.county,
                 "scheme": of.scheme,
@@ -51,41 +69,113 @@ async def add(connection: AsyncConnection, journals: Sequence[Journal]) -> list[
                 "organization_id": of.organization_id,
                 "amount_fen": of.amount_fen,
             }
-            for each in written
-            for of in each.lines
+            for each in entries
+            for number, of in enumerate(each.lines, 1)
         ],
     )
-    return written
 
 
-async def balances(
-    connection: AsyncConnection, *, pool: str, on: date, by_county: bool, scope: Scope
-) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Debits, credits and balance (fen) of each account, over everything that happened up to a day."""
-    columns = (line.c.account, line.c.county) if by_county else (line.c.account,)
-    # The sum of bigints is numeric in PostgreSQL; fen stay ints.
-    debit = cast(func.coalesce(func.sum(line.c.amount_fen).filter(line.c.amount_fen > 0), 0), BigInteger)
-    credit = cast(func.coalesce(-func.sum(line.c.amount_fen).filter(line.c.amount_fen < 0), 0), BigInteger)
-    return (
+async def entries(connection: AsyncConnection, *, pool: str, after: int, count: int) -> list[Entry]:
+    """The entries of a pool that follow a sequence, in order, as they are hashed."""
+    heads = (
         await connection.execute(
-            select(*columns, debit.label("debit_fen"), credit.label("credit_fen"))
-            .where(line.c.pool == pool, line.c.happened_on <= on, within(scope, region=line.c.county))
-            .group_by(*columns)
-            .order_by(*columns)
+            select(journal)
+            .where(journal.c.pool == pool, journal.c.sequence > after)
+            .order_by(journal.c.sequence)
+            .limit(count)
         )
     ).all()
+    if not heads:
+        return []
+    lines = await connection.execute(
+        select(line)
+        .where(line.c.pool == pool, line.c.sequence.between(heads[0].sequence, heads[-1].sequence))
+        .order_by(line.c.sequence, line.c.number)
+    )
+    of = {sequence: list(rows) for sequence, rows in groupby(lines, lambda row: row.sequence)}
+    previous = await hash_at(connection, pool=pool, sequence=heads[0].sequence - 1)
+    found = []
+    for head in heads:
+        found.append(_entry(head, of.get(head.sequence, []), previous))
+        previous = head.hash
+    return found
 
 
-async def of_source(
-    connection: AsyncConnection, *, source_event_id: UUID, scope: Scope
-) -> tuple[Row[*tuple[Any, ...]], Sequence[Row[*tuple[Any, ...]]]] | None:
-    """The journal that an event made, with its lines; None where there is none in scope."""
-    head = (await connection.execute(select(journal).where(journal.c.source_event_id == source_event_id))).one_or_none()
+async def hash_at(connection: AsyncConnection, *, pool: str, sequence: int) -> bytes:
+    """The hash of one entry; what the first one follows where there is none."""
+    found: bytes | None = await connection.scalar(
+        select(journal.c.hash).where(journal.c.pool == pool, journal.c.sequence == sequence)
+    )
+    return found or BEGINNING
+
+
+async def last_booked(connection: AsyncConnection, *, pool: str, on: date) -> Row[*tuple[Any, ...]] | None:
+    """The last journal that was booked up to the end of a day."""
+    return (
+        await connection.execute(
+            select(journal)
+            .where(journal.c.pool == pool, journal.c.booked_on <= on)
+            .order_by(journal.c.sequence.desc())
+            .limit(1)
+        )
+    ).one_or_none()
+
+
+async def find(
+    connection: AsyncConnection,
+    *,
+    scope: Scope,
+    source_event_id: UUID | None = None,
+    journal_id: UUID | None = None,
+) -> Entry | None:
+    """The entry that an event made, or the one with this id, its lines in scope; None where there is none."""
+    by_source = journal.c.source_event_id == source_event_id if source_event_id else true()
+    by_id = journal.c.id == journal_id if journal_id else true()
+    head = (
+        await connection.execute(select(journal).where(by_source, by_id).order_by(journal.c.sequence).limit(1))
+    ).one_or_none()
     if head is None:
         return None
     lines = (
         await connection.execute(
-            select(line).where(line.c.journal_id == head.id, within(scope, region=line.c.county)).order_by(line.c.id)
+            select(line)
+            .where(line.c.pool == head.pool, line.c.sequence == head.sequence, within(scope, region=line.c.county))
+            .order_by(line.c.number)
         )
     ).all()
-    return (head, lines) if lines else None
+    if not lines:
+        return None
+    previous = await hash_at(connection, pool=head.pool, sequence=head.sequence - 1)
+    return _entry(head, lines, previous)
+
+
+def _entry(head: Any, lines: Sequence[Any], previous: bytes) -> Entry:
+    return Entry(
+        pool=head.pool,
+        sequence=head.sequence,
+        year=head.year,
+        number=head.number,
+        id=head.id,
+        title=head.title,
+        source=head.source,
+        source_event_id=head.source_event_id,
+        happened_on=head.happened_on,
+        accounting_on=head.accounting_on,
+        booked_at=head.booked_at,
+        carries=head.carries,
+        reverses=head.reverses,
+        facts_hash=head.facts_hash,
+        previous=previous,
+        lines=tuple(
+            Line(
+                account=row.account,
+                county=row.county,
+                amount_fen=row.amount_fen,
+                scheme=row.scheme,
+                payer=row.payer,
+                organization_id=row.organization_id,
+            )
+            for row in lines
+        ),
+        hash=head.hash,
+    )

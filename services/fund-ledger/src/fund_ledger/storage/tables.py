@@ -1,47 +1,102 @@
-"""The books' tables. The database itself refuses an unbalanced journal and any change to a booked one."""
+"""The books' tables. The database itself refuses an unbalanced journal and any change to a booked one.
+
+It also keeps the daily totals, in the statement that adds the lines, so that they are the sum of
+the lines on every day; nobody else may write them.
+"""
 
 from changhu_common.spine import add_spine, new_metadata
-from sqlalchemy import BigInteger, CheckConstraint, Column, Date, DateTime, Identity, Index, Table, Text, Uuid, func
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 
 METADATA = new_metadata()
 SPINE = add_spine(METADATA)
+
+# One row a pool. Whoever books locks it, last of all and once a batch: then places have no gaps.
+book = Table(
+    "book",
+    METADATA,
+    Column("pool", Text, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    # The last voucher number of each year.
+    Column("numbers", JSONB, nullable=False),
+    Column("open_from", Date),
+)
 
 journal = Table(
     "journal",
     METADATA,
     Column("id", Uuid, primary_key=True),
     Column("pool", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("year", SmallInteger, nullable=False),
+    Column("number", Integer, nullable=False),
     Column("title", Text, nullable=False),
     Column("source", Text, nullable=False),
-    Column("source_event_id", Uuid, nullable=False, unique=True),
+    Column("source_event_id", Uuid, nullable=False),
     Column("happened_on", Date, nullable=False),
+    Column("accounting_on", Date, nullable=False),
     Column("booked_on", Date, nullable=False),
+    Column("booked_at", DateTime(timezone=True), nullable=False),
+    Column("carries", Boolean, nullable=False),
+    Column("reverses", Uuid, unique=True),
+    Column("facts_hash", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
     # The database's own time: lines may only be added in the transaction that wrote their journal.
     Column("written_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    UniqueConstraint("pool", "sequence"),
+    UniqueConstraint("pool", "year", "number"),
 )
-Index("ix_journal_pool_happened_on", journal.c.pool, journal.c.happened_on)
+Index("ix_journal_source_event_id", journal.c.source_event_id)
 
-# No foreign key to the journal: the balance trigger looks the journals of a statement up once, together.
+# No foreign key to the journal: the trigger looks the journals of a statement up once, together.
 line = Table(
     "line",
     METADATA,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("journal_id", Uuid, nullable=False),
     Column("pool", Text, nullable=False),
-    Column("happened_on", Date, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("number", SmallInteger, nullable=False),
+    Column("accounting_on", Date, nullable=False),
     Column("account", Text, nullable=False),
     Column("county", Text, nullable=False),
     Column("scheme", Text),
     Column("payer", Text),
     Column("organization_id", Uuid),
     Column("amount_fen", BigInteger, nullable=False),
+    PrimaryKeyConstraint("pool", "sequence", "number"),
     CheckConstraint("amount_fen <> 0", name="amount_not_zero"),
 )
-Index("ix_line_journal_id", line.c.journal_id)
-Index(
-    "ix_line_balance",
-    line.c.pool,
-    line.c.account,
-    line.c.happened_on,
-    postgresql_include=["amount_fen", "county"],
+Index("ix_line_account", line.c.pool, line.c.account, line.c.accounting_on, line.c.sequence)
+
+# What an account moved on a day, in each county's book of each scheme ('' where a line names none).
+daily_total = Table(
+    "daily_total",
+    METADATA,
+    Column("pool", Text, nullable=False),
+    Column("accounting_on", Date, nullable=False),
+    Column("happened_on", Date, nullable=False),
+    Column("carries", Boolean, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("county", Text, nullable=False),
+    Column("scheme", Text, nullable=False),
+    Column("debit_fen", BigInteger, nullable=False),
+    Column("credit_fen", BigInteger, nullable=False),
+    PrimaryKeyConstraint("pool", "accounting_on", "happened_on", "carries", "account", "county", "scheme"),
 )

@@ -2,21 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from changhu_common.database import Database, Transaction
 from changhu_common.errors import NotFound
 from changhu_common.events import Envelope
-from changhu_common.events.ledger import JournalPosted, PostedLine
-from changhu_common.ids import named_id
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller
 from changhu_policies.accounting import chart
 
-from fund_ledger.domain.journal import Journal
+from fund_ledger.domain.chain import Entry
 from fund_ledger.domain.posting import journal_for
-from fund_ledger.storage import journals
+from fund_ledger.storage import journals, totals
+from fund_ledger.usecases.posting import post
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class BookedLine:
 
 @dataclass(frozen=True, slots=True)
 class BookedJournal:
-    """A journal as it stands in the books."""
+    """A journal as it stands in the books; `note` says where it belongs to a period that was closed."""
 
     journal_id: UUID
     pool: str
@@ -69,6 +68,13 @@ class BookedJournal:
     happened_on: date
     booked_on: date
     lines: Sequence[BookedLine]
+    voucher: str
+    accounting_on: date
+    booked_at: datetime
+    note: str | None
+    reverses: UUID | None
+    sequence: int
+    hash: str
 
 
 class Books:
@@ -78,20 +84,16 @@ class Books:
         self._database = database
 
     async def book(self, transaction: Transaction, envelopes: Sequence[Envelope]) -> None:
-        """Book a batch of events, in two statements however many they are."""
-        booked_on = day_of(transaction.now)
+        """Book a batch of events, in a few statements however many they are."""
         rules = chart().rules
-        made = [journal_for(envelope=each, rules=rules, booked_on=booked_on) for each in envelopes]
-        written = await journals.add(transaction.connection, [each for each in made if each is not None])
-        for each in written:
-            transaction.emit(_posted(each), event_id=named_id("fund-ledger.journal-posted", each.id))
+        made = [journal_for(envelope=each, rules=rules) for each in envelopes]
+        await post(transaction, [each for each in made if each is not None])
 
     async def trial_balance(self, *, caller: Caller, pool: str, on: date, by_county: bool = False) -> TrialBalance:
         """The balance of every account on a day; NotFound where nothing of the pool is in scope."""
-        if not any(pool.startswith(part.region_prefix[:4]) for part in caller.scope.parts):
-            raise NotFound(f"没有统筹区 {pool} 的账, 或不在您的权限范围内。")
+        refuse_other_pools(caller, pool)
         async with self._database.read() as connection:
-            rows = await journals.balances(connection, pool=pool, on=on, by_county=by_county, scope=caller.scope)
+            rows = await totals.balances(connection, pool=pool, on=on, by_county=by_county, scope=caller.scope)
         accounts = [
             AccountBalance(
                 account=row.account,
@@ -120,42 +122,46 @@ class Books:
     async def journal_of(self, *, caller: Caller, source_event_id: UUID) -> BookedJournal:
         """The journal that an event made; NotFound where it made none, or none in scope."""
         async with self._database.read() as connection:
-            found = await journals.of_source(connection, source_event_id=source_event_id, scope=caller.scope)
+            found = await journals.find(connection, source_event_id=source_event_id, scope=caller.scope)
         if found is None:
             raise NotFound("没有由这个事件生成的凭证, 或不在您的权限范围内。")
-        head, lines = found
-        return BookedJournal(
-            journal_id=head.id,
-            pool=head.pool,
-            title=head.title,
-            source=head.source,
-            source_event_id=head.source_event_id,
-            happened_on=head.happened_on,
-            booked_on=head.booked_on,
-            lines=[
-                BookedLine(
-                    account=row.account,
-                    name=chart().accounts[row.account].name,
-                    county=row.county,
-                    scheme=row.scheme,
-                    payer=row.payer,
-                    organization_id=row.organization_id,
-                    amount_fen=row.amount_fen,
-                )
-                for row in lines
-            ],
-        )
+        return booked_journal(found)
 
 
-def _posted(journal: Journal) -> JournalPosted:
-    return JournalPosted(
-        journal_id=journal.id,
-        pool=journal.pool,
-        source=journal.source,
-        source_event_id=journal.source_event_id,
-        happened_on=journal.happened_on,
-        booked_on=journal.booked_on,
-        lines=tuple(
-            PostedLine(account=line.account, county=line.county, amount_fen=line.amount_fen) for line in journal.lines
-        ),
+def refuse_other_pools(caller: Caller, pool: str) -> None:
+    """NotFound where the caller sees nothing of a pool."""
+    if not any(pool.startswith(part.region_prefix[:4]) for part in caller.scope.parts):
+        raise NotFound(f"没有统筹区 {pool} 的账, 或不在您的权限范围内。")
+
+
+def booked_journal(entry: Entry) -> BookedJournal:
+    """An entry for a reader."""
+    note = f"发生于 {entry.happened_on}, 所属期间已结账, 记入 {entry.accounting_on:%Y-%m}" if entry.late else None
+    return BookedJournal(
+        journal_id=entry.id,
+        pool=entry.pool,
+        title=entry.title,
+        source=entry.source,
+        source_event_id=entry.source_event_id,
+        happened_on=entry.happened_on,
+        booked_on=day_of(entry.booked_at),
+        voucher=f"{entry.year}-{entry.number:06d}",
+        accounting_on=entry.accounting_on,
+        booked_at=entry.booked_at,
+        note=note,
+        reverses=entry.reverses,
+        sequence=entry.sequence,
+        hash=entry.hash.hex(),
+        lines=[
+            BookedLine(
+                account=line.account,
+                name=chart().accounts[line.account].name,
+                county=line.county,
+                scheme=line.scheme,
+                payer=line.payer,
+                organization_id=line.organization_id,
+                amount_fen=line.amount_fen,
+            )
+            for line in entry.lines
+        ],
     )

@@ -1,0 +1,84 @@
+"""Everything that is booked comes through here: known again, placed under its pool's lock, chained and told.
+
+The lock is taken last and once a batch: until then batches run beside each other, and a place that
+is given stays given, because nothing but the writing itself follows.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from uuid import UUID
+
+from changhu_common.database import Transaction
+from changhu_common.events.ledger import JournalPosted, PostedLine
+from changhu_common.ids import named_id
+from changhu_common.periods import day_of
+
+from fund_ledger.domain.chain import Entry, placed
+from fund_ledger.domain.journal import Journal, KeyReused
+from fund_ledger.storage import books, journals
+
+
+async def post(transaction: Transaction, made: Sequence[Journal]) -> list[Entry]:
+    """Book journals, in order; KeyReused where one was booked with other content. Returns what is new."""
+    known = dict(await journals.facts_of(transaction.connection, [each.id for each in made])) if made else {}
+    new: dict[str, list[Journal]] = defaultdict(list)
+    for each in made:
+        if _is_new(each, known):
+            known[each.id] = each.facts_hash
+            new[each.pool].append(each)
+    if not new:
+        return []
+    heads = await books.lock(transaction.connection, new)
+    entries: list[Entry] = []
+    for pool, of_pool in new.items():
+        at_place, heads[pool] = placed(head=heads[pool], journals=of_pool, booked_at=transaction.now)
+        entries += at_place
+    await journals.add(transaction.connection, entries)
+    await books.advance(transaction.connection, heads)
+    for entry in entries:
+        transaction.emit(_posted(entry), event_id=named_id("fund-ledger.journal-posted", entry.id))
+    return entries
+
+
+def _is_new(journal: Journal, known: dict[UUID, bytes]) -> bool:
+    facts = known.get(journal.id)
+    if facts is not None and facts != journal.facts_hash:
+        raise KeyReused(
+            "这笔业务已按不同的内容记账, 不会重复记账; 更正请冲销原凭证后另行记账。",
+            journal_id=str(journal.id),
+            source=journal.source,
+        )
+    return facts is None
+
+
+def _posted(entry: Entry) -> JournalPosted:
+    return JournalPosted(
+        journal_id=entry.id,
+        pool=entry.pool,
+        title=entry.title,
+        source=entry.source,
+        source_event_id=entry.source_event_id,
+        happened_on=entry.happened_on,
+        booked_on=day_of(entry.booked_at),
+        lines=tuple(
+            PostedLine(
+                account=line.account,
+                county=line.county,
+                amount_fen=line.amount_fen,
+                scheme=line.scheme,
+                payer=line.payer,
+                organization_id=line.organization_id,
+            )
+            for line in entry.lines
+        ),
+        sequence=entry.sequence,
+        year=entry.year,
+        number=entry.number,
+        accounting_on=entry.accounting_on,
+        booked_at=entry.booked_at,
+        carries=entry.carries,
+        reverses=entry.reverses,
+        facts=entry.facts_hash.hex(),
+        previous=entry.previous.hex(),
+        hash=entry.hash.hex(),
+    )

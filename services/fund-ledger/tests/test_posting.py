@@ -1,0 +1,213 @@
+"""Whatever comes, in whatever order and however often, the books keep what they promise."""
+
+import asyncio
+from datetime import date, timedelta
+from uuid import uuid4
+
+import pytest
+from changhu_common.events import Envelope, Event
+from changhu_common.events.ledger import JournalPosted
+from changhu_common.ids import new_id
+from changhu_common.roles import Role
+from fund_ledger.app import SERVICE
+from fund_ledger.domain.chain import Entry
+from fund_ledger.domain.journal import Line
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support.ledgers import (
+    COUNTY,
+    DAY,
+    OTHER_COUNTY,
+    assert_kept,
+    balances,
+    contribution,
+    payment,
+    proof,
+    reversal,
+    rows,
+)
+from tests.support.running import Deploy, Running
+
+
+@pytest.fixture
+async def ledger(deploy: Deploy) -> Running:
+    return await deploy(SERVICE)
+
+
+async def numbers(ledger: Running) -> list[tuple[int, int]]:
+    return [tuple(row) for row in await rows(ledger, "SELECT year, number FROM journal ORDER BY sequence")]
+
+
+async def test_vouchers_are_numbered_by_year_in_the_order_of_booking(ledger: Running) -> None:
+    await ledger.hear(contribution(), contribution(received_on=date(2027, 1, 4)), contribution())
+    await ledger.hear(contribution(received_on=date(2027, 1, 5)))
+    assert await numbers(ledger) == [(2026, 1), (2027, 1), (2026, 2), (2027, 2)]
+
+
+async def test_the_same_receipt_under_another_event_is_booked_once(ledger: Running) -> None:
+    fact = contribution()
+    await ledger.hear(fact, fact)
+    await ledger.hear(fact)
+    assert await balances(ledger, on="2026-12-31") == {"1003": 1086, "4001": -1086}
+    assert not await rows(ledger, "SELECT FROM parked")
+
+
+async def test_the_same_receipt_with_another_amount_is_parked_and_the_others_are_booked(ledger: Running) -> None:
+    fact = contribution(county=OTHER_COUNTY)
+    await ledger.hear(fact)
+    await ledger.hear(contribution(5), fact.model_copy(update={"amount_fen": 9}), payment())
+    (parked,) = await rows(ledger, "SELECT error FROM parked")
+    assert parked.error.startswith("KeyReused")
+    assert await numbers(ledger) == [(2026, 1), (2026, 2), (2026, 3)]
+    assert await balances(ledger, on="2026-07-31") == {"1003": 1091, "4001": -1091}
+
+
+async def test_a_batch_that_fails_leaves_no_gap_in_the_numbers(ledger: Running) -> None:
+    bad = contribution().model_copy(update={"amount_fen": 2**70})
+    await ledger.hear(contribution(county=OTHER_COUNTY), bad, payment())
+    await ledger.hear(contribution(county=OTHER_COUNTY))
+    assert len(await rows(ledger, "SELECT FROM parked")) == 1
+    await assert_kept(ledger)
+    assert await numbers(ledger) == [(2026, 1), (2026, 2), (2026, 3)]
+
+
+async def test_batches_at_once_never_break_the_sequence(ledger: Running) -> None:
+    pools = {"211100": COUNTY, "330300": "330302"}
+    batches: list[list[Event]] = [
+        [contribution(n + 1, pool=pool, county=county) for n in range(5) for pool, county in pools.items()]
+        for _ in range(8)
+    ]
+    await asyncio.gather(*(ledger.hear(*batch) for batch in batches))
+    await assert_kept(ledger)
+    assert [row.count for row in await rows(ledger, "SELECT count(*) FROM journal GROUP BY pool")] == [40, 40]
+
+
+EVENTS = st.one_of(
+    st.builds(
+        contribution,
+        st.integers(1, 10**12),
+        county=st.sampled_from([COUNTY, OTHER_COUNTY]),
+        category=st.sampled_from(["employee", "retiree", "resident"]),
+        payer=st.sampled_from(["person", "treasury", "medical_fund_surplus"]),
+        received_on=st.dates(date(2026, 1, 1), date(2027, 12, 31)),
+        receipt_id=st.uuids(version=4),
+    ),
+    st.builds(payment, st.integers(-(10**9), 10**9), county=st.sampled_from([COUNTY, OTHER_COUNTY])),
+    st.builds(reversal, st.integers(1, 10**9)),
+)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(batches=st.lists(st.lists(EVENTS, min_size=1, max_size=12), min_size=1, max_size=4), again=st.randoms())
+async def test_every_history_keeps_the_books(deploy: Deploy, batches: list[list[Event]], again: object) -> None:
+    ledger = await deploy(SERVICE)
+    told = []
+    for batch in batches:
+        envelopes = [Envelope(id=new_id(), source="test", time=ledger.clock.now(), event=event) for event in batch]
+        told += envelopes
+        await ledger.hear(*envelopes)
+        again.shuffle(told)  # type: ignore[attr-defined]
+        await ledger.hear(*told[:5])
+        await assert_kept(ledger)
+    moved = sum(getattr(event, "amount_fen", 0) for batch in batches for event in batch)
+    moved -= sum(getattr(e, "fund_fen", 0) * (-1 if e.TYPE == "payment.reversed" else 1) for b in batches for e in b)
+    assert (await balances(ledger, on="2028-01-01")).get("1003", 0) == moved
+
+
+async def test_a_replay_in_another_order_gives_the_same_balances_of_every_day(deploy: Deploy) -> None:
+    facts = [contribution(n, received_on=DAY + timedelta(days=n % 3)) for n in range(1, 30)]
+    seen = []
+    for order in (facts, facts[::-1]):
+        ledger = await deploy(SERVICE)
+        await ledger.hear(*order[:7])
+        await ledger.hear(*order)
+        seen.append(set(await rows(ledger, "SELECT * FROM daily_total")))
+    assert seen[0] == seen[1]
+
+
+def entry_told(event: JournalPosted) -> Entry:
+    assert event.booked_at
+    assert event.accounting_on
+    return Entry(
+        pool=event.pool,
+        sequence=event.sequence,
+        year=event.year,
+        number=event.number,
+        id=event.journal_id,
+        title=event.title,
+        source=event.source,
+        source_event_id=event.source_event_id,
+        happened_on=event.happened_on,
+        accounting_on=event.accounting_on,
+        booked_at=event.booked_at,
+        carries=event.carries,
+        reverses=event.reverses,
+        facts_hash=bytes.fromhex(event.facts),
+        previous=bytes.fromhex(event.previous),
+        lines=[
+            Line(
+                account=line.account,
+                county=line.county,
+                amount_fen=line.amount_fen,
+                scheme=line.scheme,
+                payer=line.payer,
+                organization_id=line.organization_id,
+            )
+            for line in event.lines
+        ],
+    )
+
+
+async def test_what_the_ledger_tells_gives_the_same_entries_vouchers_and_chain(ledger: Running) -> None:
+    await ledger.hear(contribution(), payment(), reversal(5), contribution(7, payer="treasury"))
+    told = await ledger.told(JournalPosted)
+    answer = await ledger.get("/pools/211100/entries", ledger.token(Role.AUDITOR))
+    assert [entry_told(event).canonical().decode() for event in told] == answer.json()["entries"]
+    assert [entry_told(event).hashed().hex() for event in told] == [event.hash for event in told]
+
+
+async def test_the_chain_holds_from_its_beginning_and_from_any_anchor(ledger: Running) -> None:
+    await ledger.hear(contribution(1))
+    anchor = (await ledger.get("/pools/211100/anchor", ledger.token(Role.AUDITOR))).json()
+    await ledger.hear(contribution(2), contribution(3))
+    whole = await proof(ledger)
+    assert (whole["holds"], whole["complete"], whole["sequence"]) == (True, True, 3)
+    assert (await proof(ledger, after=anchor["sequence"], known=anchor["hash"]))["holds"]
+    assert not (await proof(ledger, after=anchor["sequence"], known="0" * 64))["holds"]
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE line SET amount_fen = amount_fen * 2 WHERE sequence = 2",
+        "UPDATE line SET county = '211122' WHERE sequence = 2",
+        "DELETE FROM line WHERE sequence = 2",
+        "UPDATE journal SET happened_on = happened_on - 1 WHERE sequence = 2",
+        "UPDATE journal SET title = title || ' ' WHERE sequence = 2",
+        "UPDATE journal SET hash = sha256(hash) WHERE sequence = 2",
+        "DELETE FROM journal WHERE sequence = 2",
+        "DELETE FROM journal WHERE sequence = 3",
+        "UPDATE daily_total SET debit_fen = debit_fen + 1, credit_fen = credit_fen + 2",
+    ],
+)
+async def test_whatever_the_owner_of_the_database_changes_is_found(
+    ledger: Running, tampering: str, as_owner: object
+) -> None:
+    await ledger.hear(contribution(1), contribution(2), contribution(3))
+    as_owner(ledger, tampering)  # type: ignore[operator]
+    assert not (await proof(ledger))["holds"]
+
+
+async def test_an_accountant_of_one_county_does_not_see_the_chain_of_the_pool(ledger: Running) -> None:
+    await ledger.hear(contribution())
+    for path in ("proof", "entries", "anchor"):
+        answer = await ledger.get(f"/pools/211100/{path}", ledger.token(Role.ACCOUNTANT, region=COUNTY))
+        assert answer.status_code == 404
+
+
+async def test_a_journal_says_its_voucher_number(ledger: Running) -> None:
+    envelope = Envelope(id=uuid4(), source="test", time=ledger.clock.now(), event=contribution())
+    await ledger.hear(envelope)
+    told = (await ledger.get(f"/journals/by-source/{envelope.id}", ledger.token(Role.AUDITOR))).json()
+    assert (told["voucher"], told["accounting_on"], told["note"]) == ("2026-000001", "2026-07-20", None)
