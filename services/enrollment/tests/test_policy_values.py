@@ -3,8 +3,11 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from changhu_common.events.policy import PolicyValueApproved
 from changhu_common.roles import Role
+from changhu_policies import load_pack, pools
+from changhu_policies.drafts import SETTING
 from sqlalchemy import text
 
 from tests.support.running import Running
@@ -86,3 +89,16 @@ async def test_an_approved_value_lets_a_run_go_on_and_is_cited(
         "medical_fund_surplus": "supplied",
         "person": "supplied",
     }
+
+
+async def test_a_draft_is_refused_until_the_deployment_names_its_pool(
+    enrollment: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = next(pool for pool in pools() if load_pack(pool).draft)
+    entry = enrollment.token(Role.POLICY_ENTRY, region=draft)
+    wage = INCOME | {"pool": draft, "parameter": "province_average_wage"}
+    monkeypatch.setenv(SETTING, "")
+    refused = await enrollment.post("/policy-values", entry, wage)
+    assert (refused.status_code, refused.json()["code"]) == (409, "policy.draft")
+    monkeypatch.setenv(SETTING, draft)
+    assert (await enrollment.post("/policy-values", entry, wage)).status_code == 201

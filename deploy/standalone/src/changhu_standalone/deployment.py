@@ -6,6 +6,7 @@ Deleting the folder deletes the deployment.
 """
 
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ from changhu_common.private_files import kept_secret
 from changhu_common.provisioning import provision
 from changhu_common.service import Resources, Service, new_app, open_resources
 from changhu_common.settings import ServiceSettings
+from changhu_policies.drafts import ALL as ALL_DRAFTS
+from changhu_policies.drafts import SETTING as DRAFT_POOLS
 from enrollment.app import SERVICE as ENROLLMENT
 from fastapi import FastAPI
 from fund_ledger.app import SERVICE as FUND_LEDGER
@@ -44,6 +47,8 @@ class Standalone:
     """One deployment in one folder. `start` makes what is missing and is safe to repeat after any kill."""
 
     def __init__(self, data: Path, *, clock: Clock | None = None) -> None:
+        # One machine to try things on: drafts run here, and every decision's version says that it is a draft's.
+        os.environ.setdefault(DRAFT_POOLS, ALL_DRAFTS)
         self.data = data.expanduser().resolve()
         self.data.mkdir(parents=True, exist_ok=True)
         self.clock_file = self.data / "clock"

@@ -38,6 +38,9 @@ class ServiceSettings(BaseSettings):
     index_keys: dict[str, SecretStr] = Field(default_factory=dict)
     index_key_current: str = ""
 
+    # Pools whose drafts (征求意见稿) run here, with commas between, or "all"; the packs ask for it themselves.
+    draft_pools: str = ""
+
     clock_file: Path | None = None
 
     host: str = "127.0.0.1"

@@ -1,5 +1,6 @@
 """The cities' rules as dated data, and how they are read, checked and cited."""
 
+from changhu_policies.drafts import DraftNotAdmitted, admitted_pools, refuse_draft
 from changhu_policies.folders import PACKS, pools, read_folder
 from changhu_policies.national import Catalogue, Scale, catalogues, scales
 from changhu_policies.pack import Pack, build_pack, load_pack
@@ -12,6 +13,7 @@ __all__ = [
     "NOTHING",
     "PACKS",
     "Catalogue",
+    "DraftNotAdmitted",
     "Pack",
     "PackInvalid",
     "PolicyMissing",
@@ -21,11 +23,13 @@ __all__ = [
     "Supplied",
     "SuppliedValue",
     "Value",
+    "admitted_pools",
     "build_pack",
     "catalogues",
     "load_pack",
     "pools",
     "read_folder",
+    "refuse_draft",
     "scales",
     "statistic_record",
     "weakest",

@@ -9,6 +9,7 @@ from sqlalchemy import Column, Date, DateTime, MetaData, Table, Text, Uuid, sele
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from changhu_policies.drafts import refuse_draft
 from changhu_policies.pack import Pack, load_pack
 from changhu_policies.supplied import Supplied
 
@@ -69,5 +70,6 @@ class SuppliedValues:
         )
 
     async def pack(self, connection: AsyncConnection, pool: str) -> Pack:
-        """The pool's pack with everything supplied so far."""
+        """The pool's pack with everything supplied so far; a draft only where the deployment runs it."""
+        refuse_draft(pool)
         return load_pack(pool, await self.load(connection, pool))

@@ -10,7 +10,7 @@ from changhu_common.errors import Conflict, FieldError, InvalidInput, NotFound
 from changhu_common.events.provider import OrganizationKind
 from changhu_common.ids import new_id
 from changhu_common.roles import Caller
-from changhu_policies import load_pack
+from changhu_policies import load_pack, refuse_draft
 from stdnum.cn import uscc as credit_code
 
 from provider_registry.domain.agreement import Agreement
@@ -82,6 +82,7 @@ class Organizations:
         """Enter an organisation; it may do nothing before it has an agreement."""
         if not caller.scope.covers(pool=pool, county=county):
             raise NotFound(f"没有县区 {county}, 或不在您的权限范围内。")
+        refuse_draft(pool)
         if county not in load_pack(pool).counties:
             raise InvalidInput("县区不属于这个统筹区。", errors=[FieldError("county", "不是该统筹区的县区代码")])
         if uscc is not None and not credit_code.is_valid(uscc):

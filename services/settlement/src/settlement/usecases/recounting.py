@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 from changhu_common.database import Actor, Database
 from changhu_common.relay import IDLE_SECONDS
-from changhu_policies import Pack, pools
+from changhu_policies import Pack, admitted_pools
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -119,7 +119,7 @@ class Recounting:
         async with self._database.change(ACTOR) as transaction:
             connection = transaction.connection
             rows = (await connection.execute(select(limit_period.c.pool, limit_period.c.pack_version).distinct())).all()
-            packs = await packs_of(connection, {row.pool for row in rows} & set(pools()))
+            packs = await packs_of(connection, {row.pool for row in rows} & set(admitted_pools()))
             stale = sorted(
                 {row.pool for row in rows if row.pool in packs and packs[row.pool].version != row.pack_version}
             )
