@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from changhu_standalone.cli import asking, deploying, policy, running, trying
+from changhu_standalone.cli import asking, deploying, ledger, policy, running, trying
 
 app = typer.Typer(
     name="changhu",
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.add_typer(trying.app, name="try")
 app.add_typer(policy.app, name="policy")
 app.add_typer(asking.dead_letters, name="dead-letters")
+app.add_typer(ledger.app, name="ledger")
 app.command()(running.demo)
 app.command()(running.run)
 app.command()(running.token)

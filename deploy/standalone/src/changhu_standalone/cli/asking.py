@@ -39,7 +39,7 @@ def books(
             "fund-ledger", f"/pools/{pool}/trial-balance", Desk("books", (Role.AUDITOR,), pool), **params
         )
 
-    told = _asked(data, ask)
+    told = asked(data, ask)
     if as_json:
         typer.echo(json.dumps(told, ensure_ascii=False))
     else:
@@ -54,7 +54,7 @@ def list_dead_letters(data: Data = Path(".changhu"), as_json: Json = False) -> N
     from rich.console import Console
     from rich.table import Table
 
-    told = _asked(data, lambda office: _each(office, "get", "/dead-letters"))
+    told = asked(data, lambda office: _each(office, "get", "/dead-letters"))
     if as_json:
         typer.echo(json.dumps(told, ensure_ascii=False))
         return
@@ -72,7 +72,7 @@ def list_dead_letters(data: Data = Path(".changhu"), as_json: Json = False) -> N
 @dead_letters.command("replay")
 def replay_dead_letters(data: Data = Path(".changhu"), as_json: Json = False) -> None:
     """把无法处理的事件放回原来的服务重新处理; 仍然失败的会再次停放."""
-    told = _asked(data, _replay, work=True)
+    told = asked(data, _replay, work=True)
     if as_json:
         typer.echo(json.dumps(told, ensure_ascii=False))
         return
@@ -109,7 +109,7 @@ async def _each(office: "Office", verb: str, path: str) -> dict[str, Any]:
     }
 
 
-def _asked(data: Path, ask: Callable[["Office"], Awaitable[Any]], *, work: bool = False) -> Any:
+def asked(data: Path, ask: Callable[["Office"], Awaitable[Any]], *, work: bool = False) -> Any:
     """Ask the services of a folder, beside whatever else runs on it; a problem ends the command."""
     from changhu_standalone.deployment import Standalone
     from changhu_standalone.story.office import StoryFailed
