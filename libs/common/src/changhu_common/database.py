@@ -31,6 +31,8 @@ OUTBOX_CHANNEL = "outbox_written"
 # Connections that a service keeps for its requests; the workers have their own.
 POOL_SIZE = 10
 
+_TELL_TIME = text("SELECT set_config('changhu.now', :now, true)")
+
 Answer = TypeVar("Answer")
 
 
@@ -223,6 +225,8 @@ class Database:
             if asked is not None:
                 await self._refuse_repeat(connection, asked)
             transaction = Transaction(connection, actor, self.clock.now(), self.source, self.spine)
+            # What the database keeps of its own accord (earlier versions of rows) bears the clock's time too.
+            await connection.execute(_TELL_TIME, {"now": transaction.now.isoformat()})
             yield transaction
             await transaction._finish(asked)
 

@@ -10,6 +10,7 @@ from enrollment.api.contributions import contributions_router
 from enrollment.api.imports import imports_router
 from enrollment.api.persons import coverages_router, persons_router
 from enrollment.api.policy_values import policy_values_router
+from enrollment.api.timelines import timelines_router
 from enrollment.storage.identities import Identities
 from enrollment.storage.tables import METADATA, SPINE
 from enrollment.usecases.accounts import Accounts
@@ -24,6 +25,7 @@ from enrollment.usecases.policy_values import PolicyValues
 from enrollment.usecases.receipts import Receipts
 from enrollment.usecases.refunds import Refunds
 from enrollment.usecases.startup_money import StartupMoney
+from enrollment.usecases.timelines import Timelines
 
 
 def build(resources: Resources) -> Parts:
@@ -38,6 +40,7 @@ def build(resources: Resources) -> Parts:
             circumstances_router(Circumstances(database, OTHER_BENEFIT), Circumstances(database, HOSPITAL_STAY)),
             contributions_router(ContributionRuns(database), Receipts(database), StartupMoney(database)),
             accounts_router(Accounts(database), Corrections(database), PersonReceipts(database), Refunds(database)),
+            timelines_router(Timelines(database), resources.clock),
             policy_values_router(PolicyValues(database)),
         ]
     )

@@ -13,7 +13,7 @@ from changhu_common.roles import Caller, Role
 from fastapi import APIRouter
 from pydantic import Field
 
-from enrollment.api.persons import TEXT_CHARACTERS_MAX, Body, End, Reader
+from enrollment.api.persons import TEXT_CHARACTERS_MAX, Body, End, Reader, Void
 from enrollment.usecases.circumstances import BenefitView, Circumstances, StayView
 
 Clerk = Annotated[Caller, allow(Role.ENROLLMENT_CLERK)]
@@ -31,10 +31,6 @@ class NewStay(Body):
     start: date
     end: date | None = None
     reference: Text = ""
-
-
-class Void(Body):
-    reason: Annotated[Text, Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,10 @@ class Death(Body):
     died_on: date
 
 
+class Void(Body):
+    reason: str = Field(min_length=1, max_length=TEXT_CHARACTERS_MAX)
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     persons: Sequence[PersonView]
@@ -193,5 +197,26 @@ def coverages_router(coverages: Coverages) -> APIRouter:
     async def die(caller: Clerk, asked: Asked, person_id: UUID, body: Death) -> PersonView:
         """Register the person's death."""
         return await coverages.die(caller=caller, asked=asked, person_id=person_id, died_on=body.died_on)
+
+    @router.post("/death/void")
+    async def live(caller: Clerk, asked: Asked, person_id: UUID, body: Void) -> PersonView:
+        """Take back a death that was registered by mistake."""
+        return await coverages.live(caller=caller, asked=asked, person_id=person_id, reason=body.reason)
+
+    @router.post("/coverage/{coverage_id}/void")
+    async def void(caller: Clerk, asked: Asked, person_id: UUID, coverage_id: UUID, body: Void) -> PersonView:
+        """Take out a coverage that should never have been (参保撤销)."""
+        return await coverages.void(
+            caller=caller, asked=asked, person_id=person_id, coverage_id=coverage_id, reason=body.reason
+        )
+
+    @router.post("/suspensions/{suspension_id}/void")
+    async def void_suspension(
+        caller: Clerk, asked: Asked, person_id: UUID, suspension_id: UUID, body: Void
+    ) -> PersonView:
+        """Take out a suspension that should never have been."""
+        return await coverages.void_suspension(
+            caller=caller, asked=asked, person_id=person_id, suspension_id=suspension_id, reason=body.reason
+        )
 
     return router

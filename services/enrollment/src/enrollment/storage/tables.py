@@ -3,6 +3,8 @@
 Name, resident number and phone are ciphertext; the keyed index alone finds a person by number.
 """
 
+from datetime import datetime
+
 from changhu_common.spine import add_spine, new_metadata
 from changhu_policies.projection import add_supplied_values
 from sqlalchemy import (
@@ -13,6 +15,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -29,6 +32,26 @@ from sqlalchemy.dialects.postgresql import JSONB
 METADATA = new_metadata()
 SPINE = add_spine(METADATA)
 supplied_value = add_supplied_values(METADATA)
+
+
+def recorded() -> Column[datetime]:
+    """When we learned what the row says; None for what came with a pool's first load."""
+    return Column("recorded_at", DateTime(timezone=True), server_default=text("recorded_now()"))
+
+
+# What a row said before it was changed or taken out, kept by triggers whoever changes it; it is only added to.
+version = Table(
+    "version",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("owner_id", Uuid, nullable=False),
+    Column("recorded_at", DateTime(timezone=True)),
+    Column("replaced_at", DateTime(timezone=True), nullable=False),
+    Column("state", JSONB, nullable=False),
+    Column("reason", Text),
+)
+Index("ix_version_owner_id", version.c.owner_id)
 
 # Person and coverage are partitioned by pool: a pool's first load fills tables that nobody reads yet, and a pool
 # without a partition of its own stands in the default one. What else names a person or a coverage does so without
@@ -50,6 +73,7 @@ person = Table(
     Column("died_on", Date),
     # Counts what is told to the other services; a base or a mark is not.
     Column("revision", Integer, nullable=False),
+    recorded(),
     PrimaryKeyConstraint("id", "pool"),
     UniqueConstraint("pool", "resident_number_index"),
 )
@@ -64,6 +88,7 @@ coverage = Table(
     Column("category", Text, nullable=False),
     Column("start", Date, nullable=False),
     Column("end", Date),
+    recorded(),
     PrimaryKeyConstraint("id", "pool"),
     CheckConstraint('"end" >= start', name="in_order"),
 )
@@ -76,6 +101,7 @@ contribution_base = Table(
     Column("coverage_id", Uuid, nullable=False),
     Column("since", Date, nullable=False),
     Column("base_fen", BigInteger, nullable=False),
+    recorded(),
     PrimaryKeyConstraint("coverage_id", "since"),
     CheckConstraint("base_fen >= 0", name="not_negative"),
     CheckConstraint("EXTRACT(day FROM since) = 1", name="since_a_month"),
@@ -90,6 +116,7 @@ suspension = Table(
     Column("start", Date, nullable=False),
     Column("end", Date),
     Column("reason", Text, nullable=False),
+    recorded(),
     CheckConstraint('"end" >= start', name="in_order"),
 )
 
@@ -107,6 +134,7 @@ def _circumstance(name: str, metadata: MetaData) -> Table:
         Column("reference", Text, nullable=False),
         Column("void_reason", Text),
         Column("revision", Integer, nullable=False),
+        recorded(),
         CheckConstraint('"end" >= start', name="in_order"),
     )
     Index(f"ix_{name}_person_id", table.c.person_id)

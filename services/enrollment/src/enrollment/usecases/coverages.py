@@ -19,12 +19,12 @@ from changhu_common.periods import Month, day_of
 from changhu_common.roles import Caller
 from changhu_common.rows import insert_rows
 from psycopg.errors import ExclusionViolation
-from sqlalchemy import Row, Table, select, update
+from sqlalchemy import Row, Table, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.registration import COVERAGE_RULES, Claim, PeriodInvalid, faults_of, refuse
-from enrollment.storage import persons
+from enrollment.storage import persons, versions
 from enrollment.storage.tables import coverage, person, suspension
 from enrollment.usecases.persons import Persons, PersonView
 from enrollment.usecases.telling import tell
@@ -168,6 +168,46 @@ class Coverages:
             await tx.connection.execute(update(person).where(person.c.id == person_id).values(died_on=died_on))
             tx.record(AuditEntry("person.died", "person", person_id, after={"died_on": died_on}))
             return await self._told(tx, PersonDied, person_id, caller)
+
+    async def live(self, *, caller: Caller, asked: AskedChange, person_id: UUID, reason: str) -> PersonView:
+        """Take back a death that was registered by mistake."""
+        async with self._database.change(asked) as tx:
+            row = await persons.lock(tx.connection, person_id, caller.scope)
+            if row.died_on is None:
+                raise NotFound("该人员没有死亡登记。")
+            await versions.give_reason(tx.connection, reason)
+            await tx.connection.execute(update(person).where(person.c.id == person_id).values(died_on=None))
+            before, after = {"died_on": row.died_on}, {"died_on": None, "reason": reason}
+            tx.record(AuditEntry("person.death_voided", "person", person_id, before=before, after=after))
+            return await self._told(tx, PersonUpdated, person_id, caller)
+
+    async def void(
+        self, *, caller: Caller, asked: AskedChange, person_id: UUID, coverage_id: UUID, reason: str
+    ) -> PersonView:
+        """Take out a coverage that should never have been; what was due for it is for a correction to credit."""
+        async with self._database.change(asked) as tx:
+            await persons.lock(tx.connection, person_id, caller.scope)
+            before = await _part(tx.connection, coverage, person_id, coverage_id)
+            await versions.give_reason(tx.connection, reason)
+            await versions.take_out_coverage(tx.connection, coverage_id)
+            kept = {"category": before.category, "start": before.start, "end": before.end, "person_id": person_id}
+            after = {"reason": reason}
+            tx.record(AuditEntry("coverage.voided", "coverage", coverage_id, before=kept, after=after))
+            return await self._told(tx, PersonUpdated, person_id, caller)
+
+    async def void_suspension(
+        self, *, caller: Caller, asked: AskedChange, person_id: UUID, suspension_id: UUID, reason: str
+    ) -> PersonView:
+        """Take out a suspension that should never have been."""
+        async with self._database.change(asked) as tx:
+            await persons.lock(tx.connection, person_id, caller.scope)
+            before = await _part(tx.connection, suspension, person_id, suspension_id)
+            await versions.give_reason(tx.connection, reason)
+            await tx.connection.execute(delete(suspension).where(suspension.c.id == suspension_id))
+            kept = {"start": before.start, "end": before.end, "reason": before.reason, "person_id": person_id}
+            after = {"reason": reason}
+            tx.record(AuditEntry("suspension.voided", "suspension", suspension_id, before=kept, after=after))
+            return await self._told(tx, CoverageResumed, person_id, caller)
 
     async def _end(self, tx: Transaction, table: Table, person_id: UUID, part_id: UUID, end: date) -> None:
         before = await _part(tx.connection, table, person_id, part_id)

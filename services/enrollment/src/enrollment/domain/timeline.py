@@ -1,0 +1,69 @@
+"""What held on one day as it was known on another: two axes of time, and neither is ever overwritten.
+
+A version (记录版本) is what a row said from when it was recorded until it was replaced; a version
+without a beginning was there from the first load on.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from changhu_common.periods import SHANGHAI, DateRange
+
+ONE_DAY = timedelta(days=1)
+PERSON, COVERAGE, BASE = "person", "coverage", "contribution_base"
+SUSPENSION, OTHER_BENEFIT, HOSPITAL_STAY = "suspension", "other_benefit", "hospital_stay"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """What one row said, and between which moments it was what we knew."""
+
+    subject: str
+    state: Mapping[str, Any]
+    recorded_at: datetime | None
+    replaced_at: datetime | None = None
+    reason: str | None = None
+
+    def known_before(self, moment: datetime) -> bool:
+        begun = self.recorded_at is None or self.recorded_at < moment
+        return begun and (self.replaced_at is None or self.replaced_at >= moment)
+
+    @property
+    def days(self) -> DateRange:
+        end = self.state.get("end")
+        return DateRange(date.fromisoformat(self.state["start"]), date.fromisoformat(end) if end else None)
+
+    @property
+    def void(self) -> bool:
+        return self.state.get("void_reason") is not None
+
+
+def as_known(versions: Iterable[Version], *, on: date) -> list[Version]:
+    """The versions that were what we knew at the end of a day."""
+    midnight = datetime.combine(on + ONE_DAY, time(), SHANGHAI)
+    return [each for each in versions if each.known_before(midnight)]
+
+
+def held_on(versions: Iterable[Version], subject: str, *, on: date) -> list[Version]:
+    """Those of one sort whose days include a day."""
+    return [each for each in versions if each.subject == subject and not each.void and on in each.days]
+
+
+def base_on(versions: Iterable[Version], coverage_id: str, *, on: date) -> int | None:
+    """The contribution base (缴费基数) of a coverage on a day: the latest one that began by then."""
+    begun = [
+        (each.state["since"], each.state["base_fen"])
+        for each in versions
+        if each.subject == BASE
+        and each.state["coverage_id"] == coverage_id
+        and date.fromisoformat(each.state["since"]) <= on
+    ]
+    return max(begun)[1] if begun else None
+
+
+def learned_by(versions: Iterable[Version], *, on: date) -> list[Version]:
+    """Those that had been recorded and replaced by the end of a day."""
+    midnight = datetime.combine(on + ONE_DAY, time(), SHANGHAI)
+    return [each for each in versions if each.replaced_at is not None and each.replaced_at < midnight]
