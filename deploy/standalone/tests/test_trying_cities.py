@@ -260,3 +260,124 @@ def test_a_change_of_category_is_no_break() -> None:
         {"category": "employee", "from": "2027-11-01"},
     ]
     assert answer("month", month(coverage=coverage))["fund_fen"] == 28_000
+
+
+# -- Wenzhou
+
+COUNTIES = ("330382", "330381", "330324", "330328", "330326", "330329", "330327", "330383")
+DISTRICTS = ("330302", "330303", "330304", "330305", "330371")
+
+
+def wenzhou(category: str = "employee", on: str = "2022-07-01", county: str = "330381", **more: Any) -> dict[str, Any]:
+    return {"pool": "330300", "category": category, "on": on, "county": county, **more}
+
+
+@pytest.mark.parametrize("county", COUNTIES)
+def test_in_the_counties_of_wenzhou_employer_and_person_pay_fifty_yuan_each(county: str) -> None:
+    told = answer("contribution", wenzhou(county=county))
+    assert (told["period"], paid_by(told)) == (
+        "2022", {"employer_medical_contribution": 5000, "personal_account": 5000},
+    )  # fmt: skip
+    assert {part["clause"] for part in told["parts"]} == {"二(二)"}
+    assert any("2022年度" in reading for reading in told["readings"])
+
+
+@pytest.mark.parametrize("county", DISTRICTS)
+def test_the_amount_of_the_old_urban_districts_of_wenzhou_is_missing(county: str) -> None:
+    told = problem("contribution", wenzhou(county=county))
+    assert (told["code"], told["parameter"], told["clause"]) == ("policy.missing", "contribution.base", "二(一)–(二)")
+
+
+def test_wenzhou_decides_by_county_so_the_county_is_asked_for() -> None:
+    asked = wenzhou()
+    del asked["county"]
+    told = problem("contribution", asked)
+    assert (told["code"], [error["field"] for error in told["errors"]]) == ("input.invalid", ["county"])
+    assert problem("contribution", wenzhou(county="530402"))["code"] == "input.invalid"
+
+
+@pytest.mark.parametrize(
+    ("on", "period"),
+    [("2022-06-25", "2022"), ("2022-12-31", "2022"), ("2023-01-01", "2023"), ("2026-11-22", "2026")],
+)
+def test_a_contribution_of_wenzhou_pays_for_the_calendar_year(on: str, period: str) -> None:
+    assert answer("contribution", wenzhou(on=on))["period"] == period
+
+
+def test_before_its_first_day_wenzhous_scheme_is_not_in_force() -> None:
+    told = problem("contribution", wenzhou(on="2022-06-24"))
+    assert (told["code"], told["on"]) == ("policy.not_in_force", "2022-06-24")
+
+
+@pytest.mark.parametrize("category", ["employee", "flexible"])
+@pytest.mark.parametrize(
+    ("marks", "family", "payer"),
+    [
+        ([], False, "personal_account"),
+        ([], True, "personal_account"),
+        (["no_personal_account"], True, "family_account"),
+        (["no_personal_account"], False, "person"),
+    ],
+)
+def test_the_persons_half_in_wenzhou_goes_by_order(category: str, marks: list[str], family: bool, payer: str) -> None:
+    told = answer("contribution", wenzhou(category, marks=marks, family_account=family))
+    first = {"employee": "employer_medical_contribution", "flexible": "own_medical_contribution"}[category]
+    assert paid_by(told) == {first: 5000, payer: 5000}
+
+
+@pytest.mark.parametrize("marks", [[], ["no_personal_account"]])
+def test_a_retiree_of_wenzhou_alone_pays_the_whole_which_is_a_reading(marks: list[str]) -> None:
+    told = answer("contribution", wenzhou("retiree", marks=marks, family_account=True))
+    assert told["parts"] == [{"payer": "person", "fen": 10_000, "clause": "二(二)", "status": "assumed"}]
+    assert any("养老金代扣" in reading for reading in told["readings"])
+
+
+def test_residents_are_not_insured_in_wenzhou() -> None:
+    assert problem("contribution", wenzhou("resident"))["code"] == "input.invalid"
+
+
+def test_the_standards_of_care_are_missing_in_wenzhou() -> None:
+    asked = month({"at": "2022-07-03T09:00:00+08:00"}, pool="330300", month="2022-07", statistics=None,
+                  grades=[NOVEMBER["grades"][0] | {"from": "2022-06-25"}],
+                  coverage=[{"category": "employee", "from": "2022-06-25"}])  # fmt: skip
+    told = problem("month", asked)
+    assert (told["code"], told["pool"], told["clause"]) == ("policy.missing", "330300", "二(四)")
+
+
+# -- Shanwei
+
+
+@pytest.mark.parametrize("category", ["employee", "retiree", "flexible", "resident", "minor"])
+@pytest.mark.parametrize("on", ["1999-01-01", "2025-12-31", "2026-11-22", "2030-01-01"])
+def test_in_shanwei_everything_is_missing_and_nothing_out_of_force(category: str, on: str) -> None:
+    told = problem("contribution", {"pool": "441500", "category": category, "on": on, "base_fen": 1})
+    assert (told["code"], told["pool"], told["clause"]) == ("policy.missing", "441500", "三(一)2")
+    told = problem("month", {"pool": "441500", "month": on[:7]})
+    assert (told["code"], told["parameter"]) == ("policy.missing", "pool.in_force")
+
+
+def test_a_supplied_day_brings_a_draft_into_force(tmp_path: Any) -> None:
+    folder = tmp_path / "supplied"
+    folder.mkdir()
+    values: list[dict[str, Any]] = [
+        {"parameter": "pool.in_force", "value": "2026-07-01"},
+        {"parameter": "contribution.collection", "value": "monthly"},
+        {"parameter": "contribution.base", "value": "own"},
+        {"parameter": "contribution.rounding", "value": "each_share"},
+        {"parameter": "contribution.shares", "value": ["employer", "person"]},
+        *({"parameter": "contribution.rate", "qualifiers": {"share": share}, "value": rate}
+          for share, rate in (("employer", "0.1%"), ("person", "0.2%"))),
+        *({"parameter": "contribution.payer", "qualifiers": {"share": share}, "value": share}
+          for share in ("employer", "person")),
+    ]  # fmt: skip
+    said = {"values": [each | {"from": "2026-01-01", "source": "暂行办法"} for each in values]}
+    (folder / "441500.yaml").write_text(json.dumps(said, ensure_ascii=False), encoding="utf-8")
+
+    def asked(on: str) -> Any:
+        question = json.dumps({"pool": "441500", "category": "employee", "on": on, "base_fen": 500_000})
+        command = ["try", "contribution", "--json", "--supplied", str(folder)]
+        return json.loads(CliRunner().invoke(app, command, input=question).stdout)
+
+    assert paid_by(asked("2026-07-15")) == {"employer": 500, "person": 1000}
+    assert {part["status"] for part in asked("2026-07-15")["parts"]} == {"supplied"}
+    assert asked("2026-06-30")["code"] == "policy.not_in_force"

@@ -58,3 +58,41 @@ def test_no_value_of_a_pack_escapes_its_rows(pool: str) -> None:
 def test_every_reading_says_what_was_read_and_why(pool: str) -> None:
     readings = [value.reading for value in load_pack(pool).values() if value.status == "assumed"]
     assert all(len(reading) > 15 for reading in readings)
+
+
+COUNTIES = {
+    "330300": {
+        "330302": "鹿城区", "330303": "龙湾区", "330304": "瓯海区", "330305": "洞头区", "330324": "永嘉县",
+        "330326": "平阳县", "330327": "苍南县", "330328": "文成县", "330329": "泰顺县", "330371": "温州经开区",
+        "330381": "瑞安市", "330382": "乐清市", "330383": "龙港市",
+    },
+    "441500": {"441502": "城区", "441521": "海丰县", "441523": "陆河县", "441581": "陆丰市"},
+    "530400": {
+        "530402": "红塔区", "530403": "江川区", "530423": "通海县", "530424": "华宁县", "530425": "易门县",
+        "530426": "峨山县", "530427": "新平县", "530428": "元江县", "530481": "澄江市",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("pool", ROWS)
+def test_counties_are_the_pools_own_table(pool: str) -> None:
+    assert load_pack(pool).counties == COUNTIES[pool]
+
+
+@pytest.mark.parametrize(("parameter", "persons"), [
+    ("pool.insured_persons", 2_408_700), ("pool.insured_goal", 2_000_000), ("pool.insured_goal_hoped", 2_408_700),
+])  # fmt: skip
+def test_the_districts_of_wenzhou_add_up_to_the_documents_total(parameter: str, persons: int) -> None:
+    pack = load_pack("330300")
+    day = date(2022, 7, 1)
+    assert sum(pack.value(parameter, on=day, county=county).value for county in pack.counties) == persons
+
+
+@pytest.mark.parametrize("day", [date(2001, 1, 1), date(2026, 7, 1), date(2040, 1, 1)])
+def test_without_a_day_in_force_even_what_a_draft_states_is_missing(day: date) -> None:
+    pack = load_pack("441500")
+    with pytest.raises(PolicyMissing) as refusal:
+        pack.value("assessment.organization_staff_min", on=day)
+    assert refusal.value.members["parameter"] == "pool.in_force"
+    with pytest.raises(PolicyMissing):
+        pack.refuse_before_start(day)

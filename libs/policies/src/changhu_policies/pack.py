@@ -223,6 +223,10 @@ def _start(in_force: Table) -> date:
 
 
 def _laid_over(values: list[Value], supplied: SuppliedValue) -> list[Value]:
+    if all(value.status == "missing" and not value.qualifiers for value in values) and supplied.qualifiers:
+        # What a document leaves open altogether may differ by whatever the supplied values name.
+        clause = values[0].clause if values else SILENT
+        return [_supplied(supplied, clause)]
     if values and values[0].varies_by != tuple(name for name, _ in supplied.qualifiers):
         told = "、".join(values[0].varies_by) or "任何条件"
         raise InvalidInput(
@@ -248,21 +252,22 @@ def _laid_over(values: list[Value], supplied: SuppliedValue) -> list[Value]:
             result.append(replace(value, end=supplied.start - ONE_DAY))
         if supplied.end < value.end:
             result.append(replace(value, start=supplied.end + ONE_DAY))
+    return [*result, _supplied(supplied, clause)]
+
+
+def _supplied(supplied: SuppliedValue, clause: str) -> Value:
     written = json.loads(supplied.written)
-    result.append(
-        Value(
-            parameter=supplied.parameter,
-            value=PARAMETERS[supplied.parameter].shape(written),
-            written=written,
-            clause=clause,
-            status="supplied",
-            start=supplied.start,
-            end=supplied.end,
-            qualifiers=supplied.qualifiers,
-            source=supplied.source,
-        )
+    return Value(
+        parameter=supplied.parameter,
+        value=PARAMETERS[supplied.parameter].shape(written),
+        written=written,
+        clause=clause,
+        status="supplied",
+        start=supplied.start,
+        end=supplied.end,
+        qualifiers=supplied.qualifiers,
+        source=supplied.source,
     )
-    return result
 
 
 def _version(content: Content, tables: Mapping[str, Table]) -> str:

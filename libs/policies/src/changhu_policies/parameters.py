@@ -79,6 +79,7 @@ _POOL = _file(
     pool__information_system="信息系统",
     pool__phases="推进步骤",
     pool__county_codes="县（市、区）代码",
+    pool__goal="参保目标",
     pool__reports="工作报送",
 )
 
@@ -149,6 +150,8 @@ _PROVIDERS = _file(
     Parameter("catalogue.local", "本市服务项目目录", text),
     Parameter("catalogue.prices", "本市服务项目价格", text),
     provider__staff="护理人员",
+    provider__training="护理培训",
+    provider__goal="服务机构落地目标",
     provider__planning="服务机构规划",
     provider__records="服务记录与档案",
     provider__standards="服务标准",

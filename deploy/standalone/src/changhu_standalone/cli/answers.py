@@ -76,11 +76,7 @@ def month(said: Any, supplied: Supplied = NOTHING) -> dict[str, Any]:
     pack = _pack(asked.pool, asked.statistics, supplied)
     refuse(month_faults(asked, pack))
     pack.refuse_before_start(asked.month.last)
-    period = limit_period(pack, asked.month.last)
-    # What earlier months used counts only where they share a limit with this one.
-    shares_limit = period is not None and period != asked.month.days
-    used_earlier_fen = (asked.fund_paid_this_year_fen or 0) if shares_limit else 0
-    adjudicated = adjudicate(pack=pack, facts=_facts(asked, used_earlier_fen), days=asked.month.days)
+    adjudicated = adjudicate(pack=pack, facts=_facts(asked, _used_earlier(asked, pack)), days=asked.month.days)
     readings = (each.reading for line in adjudicated.lines for each in line.findings if each.reading)
     return {"pool": asked.pool, "month": str(asked.month), **_told(adjudicated), **_beside(pack, readings)}
 
@@ -101,6 +97,14 @@ def _pack(pool: str, statistics: Mapping[str, Mapping[str, int]], supplied: Supp
         for year, fen in years.items()
     )
     return load_pack(pool, supplied.of_pool(pool).and_also(own))
+
+
+def _used_earlier(asked: MonthQuestion, pack: Pack) -> int:
+    """What earlier months used: it counts only where they share a limit with this one."""
+    if not asked.fund_paid_this_year_fen:
+        return 0
+    period = limit_period(pack, asked.month.last)
+    return 0 if period is None or period == asked.month.days else asked.fund_paid_this_year_fen
 
 
 def _facts(asked: MonthQuestion, used_earlier_fen: int) -> Facts:
