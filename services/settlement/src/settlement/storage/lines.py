@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from settlement.storage.facts import WINDOWS, Window, window_arrays
 from settlement.storage.tables import limit_period, line
 
+# By index, window by window, like the visits.
 _STANDING = text(
-    f"SELECT l.id, l.fingerprint FROM {WINDOWS} JOIN line l ON l.person_id = w.person_id"  # noqa: S608
-    ' AND l.at >= w."from" AND l.at < w.until AND (w.pool IS NULL OR l.pool = w.pool)'
-    " WHERE l.status <> 'void'"
+    f"SELECT l.id, l.fingerprint FROM {WINDOWS} CROSS JOIN LATERAL (SELECT id, fingerprint FROM line"  # noqa: S608
+    ' WHERE line.person_id = w.person_id AND line.at >= w."from" AND line.at < w.until'
+    " AND (w.pool IS NULL OR line.pool = w.pool) AND line.status <> 'void' OFFSET 0) l"
 )
 # A line that another person's recount took over meanwhile is no longer this one's to void.
 _VOID = text(
