@@ -10,11 +10,13 @@ from enrollment.api.contributions import contributions_router
 from enrollment.api.imports import imports_router
 from enrollment.api.persons import coverages_router, persons_router
 from enrollment.api.policy_values import policy_values_router
+from enrollment.api.reports import reports_router
 from enrollment.api.timelines import timelines_router
 from enrollment.storage.identities import Identities
 from enrollment.storage.tables import METADATA, SPINE
 from enrollment.usecases.accounts import Accounts
-from enrollment.usecases.circumstances import HOSPITAL_STAY, OTHER_BENEFIT, Circumstances
+from enrollment.usecases.circumstances import HARDSHIP, HOSPITAL_STAY, OTHER_BENEFIT, Circumstances
+from enrollment.usecases.conflicts import Conflicts
 from enrollment.usecases.contribution_runs import ContributionRuns
 from enrollment.usecases.corrections import Corrections
 from enrollment.usecases.coverages import Coverages
@@ -24,6 +26,7 @@ from enrollment.usecases.persons import Persons
 from enrollment.usecases.policy_values import PolicyValues
 from enrollment.usecases.receipts import Receipts
 from enrollment.usecases.refunds import Refunds
+from enrollment.usecases.reports import Reports
 from enrollment.usecases.startup_money import StartupMoney
 from enrollment.usecases.timelines import Timelines
 
@@ -37,7 +40,12 @@ def build(resources: Resources) -> Parts:
             imports_router(Imports(database, identities)),
             persons_router(persons, resources.clock),
             coverages_router(Coverages(database, persons)),
-            circumstances_router(Circumstances(database, OTHER_BENEFIT), Circumstances(database, HOSPITAL_STAY)),
+            circumstances_router(
+                Circumstances(database, OTHER_BENEFIT),
+                Circumstances(database, HOSPITAL_STAY),
+                Circumstances(database, HARDSHIP),
+            ),
+            reports_router(Reports(database, identities), Conflicts(database)),
             contributions_router(ContributionRuns(database), Receipts(database), StartupMoney(database)),
             accounts_router(Accounts(database), Corrections(database), PersonReceipts(database), Refunds(database)),
             timelines_router(Timelines(database), resources.clock),

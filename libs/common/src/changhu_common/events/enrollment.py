@@ -150,6 +150,37 @@ class OtherBenefitVoided(OtherBenefit):
     VOID = True
 
 
+class Hardship(Event):
+    """A mark of a person that holds for some days (困难身份), as known from this revision on."""
+
+    TOPIC = PERSON
+    KEY = "person_id"
+
+    hardship_id: UUID
+    person_id: UUID
+    pool: str
+    revision: int
+    kind: str
+    start: date
+    end: date | None = None
+    VOID: ClassVar[bool] = False
+
+
+class HardshipRecorded(Hardship):
+    TYPE = "hardship.recorded"
+
+
+class HardshipEnded(Hardship):
+    TYPE = "hardship.ended"
+
+
+class HardshipVoided(Hardship):
+    """The record was a mistake."""
+
+    TYPE = "hardship.voided"
+    VOID = True
+
+
 class ContributionReceived(Event):
     """Money arrived for one county, category and source of money (payer) and period."""
 
@@ -212,6 +243,9 @@ ENROLLMENT_EVENTS: tuple[type[Event], ...] = (
     OtherBenefitRecorded,
     OtherBenefitEnded,
     OtherBenefitVoided,
+    HardshipRecorded,
+    HardshipEnded,
+    HardshipVoided,
     ContributionReceived,
     ContributionRefunded,
     StartupMoneyReceived,

@@ -35,7 +35,7 @@ _MARK_CODES = {term: code for code, term in MARKS.items()}
 _BETWEEN_MARKS = re.compile(r"\s*[;；]\s*")
 
 
-def _day(text: str) -> date:
+def read_day(text: str) -> date:
     found = _DATE.fullmatch(text)
     if found is None:
         raise ValueError("日期应写成 2026-07-01 或 2026/7/1")
@@ -77,8 +77,8 @@ def read_row(
         resident_number=cells["resident_number"] or "",
         county=cells["county"] or "",
         category=_CATEGORY_CODES.get(category, category),
-        start=read("start", _day),
-        end=read("end", _day),
+        start=read("start", read_day),
+        end=read("end", read_day),
         base_fen=read("base_yuan", _fen),
         marks=read("marks", _marks),
     )

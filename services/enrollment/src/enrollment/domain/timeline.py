@@ -13,7 +13,7 @@ from changhu_common.periods import SHANGHAI, DateRange
 
 ONE_DAY = timedelta(days=1)
 PERSON, COVERAGE, BASE = "person", "coverage", "contribution_base"
-SUSPENSION, OTHER_BENEFIT, HOSPITAL_STAY = "suspension", "other_benefit", "hospital_stay"
+SUSPENSION, OTHER_BENEFIT, HOSPITAL_STAY, HARDSHIP = "suspension", "other_benefit", "hospital_stay", "hardship"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,11 +40,19 @@ _CELLS = """
 _OF_RUN = text(_CELLS.format(which="run_id = :run AND person_id = ANY(CAST(:persons AS uuid[]))"))
 _OF_PERSON = text(_CELLS.format(which="person_id = :person"))
 
-# The month as it is known now, for those of a run; nothing where nobody is insured any more.
+# The month as it is known now, for those of a run; nothing where nobody is insured any more. A mark with dated
+# records counts where it holds on the month's first day, as base and category do.
 _RECOUNTED = text(
     """
-    SELECT due.person_id, due.period, due.county, insured.category, insured.base_fen, person.marks,
-        person.family_account
+    SELECT due.person_id, due.period, due.county, insured.category, insured.base_fen, person.family_account,
+        coalesce((
+            SELECT jsonb_agg(DISTINCT mark ORDER BY mark) FROM (
+                SELECT jsonb_array_elements_text(person.marks) AS mark
+                EXCEPT SELECT kind FROM hardship WHERE hardship.person_id = person.id
+                UNION SELECT kind FROM hardship WHERE hardship.person_id = person.id AND void_reason IS NULL
+                    AND start <= :first AND ("end" IS NULL OR "end" >= :first)
+            ) AS held
+        ), '[]') AS marks
     FROM due JOIN person ON person.id = due.person_id
     LEFT JOIN LATERAL (
         SELECT coverage.category,

@@ -143,6 +143,7 @@ def _circumstance(name: str, metadata: MetaData) -> Table:
 
 other_benefit = _circumstance("other_benefit", METADATA)
 hospital_stay = _circumstance("hospital_stay", METADATA)
+hardship = _circumstance("hardship", METADATA)
 
 person_import = Table(
     "person_import",

@@ -10,6 +10,9 @@ from changhu_common.database import AskedChange, AuditEntry, Database, Transacti
 from changhu_common.errors import Conflict, FieldError, NotFound
 from changhu_common.events import Event
 from changhu_common.events.enrollment import (
+    HardshipEnded,
+    HardshipRecorded,
+    HardshipVoided,
     HospitalStayEnded,
     HospitalStayRecorded,
     HospitalStayVoided,
@@ -18,13 +21,14 @@ from changhu_common.events.enrollment import (
     OtherBenefitVoided,
 )
 from changhu_common.ids import new_id
+from changhu_common.periods import day_of
 from changhu_common.roles import Caller
 from changhu_common.rows import insert_rows
 from sqlalchemy import Row, Table, select, update
 
 from enrollment.domain.registration import PeriodInvalid
-from enrollment.storage import persons
-from enrollment.storage.tables import hospital_stay, other_benefit
+from enrollment.storage import persons, reports
+from enrollment.storage.tables import hardship, hospital_stay, other_benefit
 
 View = TypeVar("View")
 
@@ -63,6 +67,20 @@ class StayView:
     revision: int
 
 
+@dataclass(frozen=True, slots=True)
+class HardshipView:
+    """A mark (人员标识) that holds for some days, as it stands."""
+
+    hardship_id: UUID
+    person_id: UUID
+    kind: str
+    start: date
+    end: date | None
+    reference: str
+    void_reason: str | None
+    revision: int
+
+
 def _facts(row: Row[Any]) -> tuple[date, date | None, str, str | None, int]:
     return row.start, row.end, row.reference, row.void_reason, row.revision
 
@@ -86,6 +104,14 @@ OTHER_BENEFIT = Circumstance(
     voided=OtherBenefitVoided,
     id_name="benefit_id",
     view=lambda row: BenefitView(row.id, row.person_id, row.kind, *_facts(row)),
+)
+HARDSHIP = Circumstance(
+    table=hardship,
+    recorded=HardshipRecorded,
+    ended=HardshipEnded,
+    voided=HardshipVoided,
+    id_name="hardship_id",
+    view=lambda row: HardshipView(row.id, row.person_id, row.kind, *_facts(row)),
 )
 HOSPITAL_STAY = Circumstance(
     table=hospital_stay,
@@ -181,11 +207,27 @@ class Circumstances(Generic[View]):
     ) -> View:
         table = self._sort.table
         row = (await tx.connection.execute(select(table).where(table.c.id == circumstance_id))).one()
+        if self._sort is HARDSHIP:
+            await reports.set_marks_of_day(tx.connection, [row.person_id], today=day_of(tx.now))
         ids = {self._sort.id_name: row.id, "person_id": row.person_id, "pool": owner.pool}
         days = {"revision": row.revision, "kind": row.kind, "start": row.start, "end": row.end}
         tx.emit(event.model_validate(ids | days))
         tx.record(AuditEntry(event.TYPE, table.name, row.id, before=_audited(before), after=_audited(row)))
         return tx.answer(self._sort.view(row))
+
+
+async def void_facts(
+    tx: Transaction, sort: Circumstance[Any], owner: Row[Any], rows: Sequence[Row[Any]], reason: str
+) -> None:
+    """Void several records of a person whose row is locked, and tell each."""
+    for row in rows:
+        revision = row.revision + 1
+        voided = update(sort.table).where(sort.table.c.id == row.id)
+        await tx.connection.execute(voided.values(void_reason=reason, revision=revision))
+        told = {**row._asdict(), sort.id_name: row.id, "pool": owner.pool, "revision": revision}
+        tx.emit(sort.voided.model_validate(told))
+        after = {"void_reason": reason}
+        tx.record(AuditEntry(sort.voided.TYPE, sort.table.name, row.id, before=_audited(row), after=after))
 
 
 def _audited(row: Row[Any] | None) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """A past month is counted again with what is known by now; the exact difference is due or credited, nothing is edited.
 
-A mark without days holds always; the county stays that of the due, whose books the money is in.
+A mark without dated records holds always; the county stays that of the due, whose books the money is in.
 """
 
 from collections.abc import Collection, Sequence
