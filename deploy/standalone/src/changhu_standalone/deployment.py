@@ -10,7 +10,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import httpx
 import psycopg
@@ -60,19 +60,24 @@ class Standalone:
         """Bring the server up and the databases to their newest tables."""
         self.server.start()
         with self.server.connect() as connection:
-            for service in SERVICES:
-                provision(connection, name=service.database, owner_password=None, runtime_password=None)
-            provision(connection, name=BUS_DATABASE, owner_password=None, runtime_password=None)
-        for service in SERVICES:
-            owner = self.server.url(service.database, f"{service.database}_owner", driver="psycopg")
-            migrate(versions=service.migrations, metadata=service.metadata, url=owner)
-        with psycopg.connect(self.server.url(BUS_DATABASE, f"{BUS_DATABASE}_owner")) as connection:
-            connection.execute(SCHEMA)
-            connection.execute(f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {BUS_DATABASE}")
-        beside = self.data / "jwks.new"
+            # Two commands that open a new folder at once would make the same databases and tables.
+            connection.execute("SELECT pg_advisory_lock(hashtextextended('start', 0))")
+            self._bring_up_to_date(connection)
+        beside = self.data / f"jwks.{os.getpid()}"
         beside.write_text(json.dumps(self.issuer.jwks()), encoding="utf-8")
         beside.replace(self.data / "jwks.json")
         return self
+
+    def _bring_up_to_date(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        for service in SERVICES:
+            provision(connection, name=service.database, owner_password=None, runtime_password=None)
+        provision(connection, name=BUS_DATABASE, owner_password=None, runtime_password=None)
+        for service in SERVICES:
+            owner = self.server.url(service.database, f"{service.database}_owner", driver="psycopg")
+            migrate(versions=service.migrations, metadata=service.metadata, url=owner)
+        with psycopg.connect(self.server.url(BUS_DATABASE, f"{BUS_DATABASE}_owner")) as bus:
+            bus.execute(SCHEMA)
+            bus.execute(f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {BUS_DATABASE}")
 
     def stop(self) -> None:
         self.server.stop()

@@ -33,5 +33,17 @@ def refusals_told(*, as_json: bool) -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
+@contextmanager
+def machine_faults_told() -> Iterator[None]:
+    """Tell in a sentence what the machine refuses (a folder, a port, a server that will not start), and exit 1."""
+    from changhu_standalone.postgres import PostgresDidNotStart
+
+    try:
+        yield
+    except (OSError, PostgresDidNotStart) as fault:
+        typer.echo(f"无法启动：{fault}", err=True)
+        raise typer.Exit(1) from fault
+
+
 def print_json(answer: Any) -> None:
     typer.echo(json.dumps(answer, ensure_ascii=False, indent=2))

@@ -3,12 +3,14 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from changhu_standalone.cli.answering import machine_faults_told, refusals_told
 from changhu_standalone.cli.running import Data
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ def books(
 ) -> None:
     """基金账的试算平衡表."""
     from changhu_common.roles import Role
+    from changhu_policies import load_pack
     from rich.console import Console
 
     from changhu_standalone.story.office import Desk
@@ -39,7 +42,9 @@ def books(
             "fund-ledger", f"/pools/{pool}/trial-balance", Desk("books", (Role.AUDITOR,), pool), **params
         )
 
-    told = asked(data, ask)
+    with refusals_told(as_json=as_json):
+        load_pack(pool)
+        told = asked(data, ask)
     if as_json:
         typer.echo(json.dumps(told, ensure_ascii=False))
     else:
@@ -60,7 +65,7 @@ def list_dead_letters(data: Data = Path(".changhu"), as_json: Json = False) -> N
         return
     table = Table()
     for heading in ("服务", "主题", "事件", "类型", "停放时间", "原因"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")  # an id cut short finds nothing
     for service, parked in told.items():
         for each in parked:
             table.add_row(
@@ -111,21 +116,26 @@ async def _each(office: "Office", verb: str, path: str) -> dict[str, Any]:
 
 def asked(data: Path, ask: Callable[["Office"], Awaitable[Any]], *, work: bool = False) -> Any:
     """Ask the services of a folder, beside whatever else runs on it; a problem ends the command."""
+    import logging
+
+    from changhu_common.logs import set_up_logs
+
     from changhu_standalone.deployment import Standalone
     from changhu_standalone.story.office import StoryFailed
 
+    set_up_logs(service="changhu", json=False, level=logging.WARNING)
     if not (data / "postgres").exists():
         typer.echo(f"{data} 中没有数据; 请先运行 changhu demo 或 changhu run。", err=True)
         raise typer.Exit(1)
-    standalone = Standalone(data)
-    try:
+    with machine_faults_told(), ExitStack() as stack:
+        standalone = Standalone(data)
+        stack.callback(standalone.stop)
         standalone.start()
-        return asyncio.run(_ask(standalone, ask, work=work))
-    except StoryFailed as failed:
-        typer.echo(str(failed), err=True)
-        raise typer.Exit(1) from failed
-    finally:
-        standalone.stop()
+        try:
+            return asyncio.run(_ask(standalone, ask, work=work))
+        except StoryFailed as failed:
+            typer.echo(str(failed), err=True)
+            raise typer.Exit(1) from failed
 
 
 async def _ask(standalone: "Standalone", ask: Callable[["Office"], Awaitable[Any]], *, work: bool) -> Any:

@@ -1,11 +1,15 @@
 """Commands that bring the services up: the demonstration, and serving until somebody stops it."""
 
 import asyncio
-from contextlib import AsyncExitStack
+import os
+import socket
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from changhu_standalone.cli.answering import machine_faults_told
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,7 +33,8 @@ def demo(
     from changhu_standalone.story.office import StoryFailed
 
     try:
-        holds = asyncio.run(_demo(data, people, seed, applications, pool, Console()))
+        with machine_faults_told():
+            holds = asyncio.run(_demo(data, people, seed, applications, pool, Console()))
     except StoryFailed as failed:
         typer.echo(f"演示中断: {failed}", err=True)
         raise typer.Exit(1) from failed
@@ -91,7 +96,7 @@ def _refuse_other_city(data: Path, what: str) -> None:
             err=True,
         )
         raise typer.Exit(2)
-    beside = marker.with_suffix(".new")
+    beside = marker.with_suffix(f".{os.getpid()}")
     beside.write_text(what, encoding="utf-8")
     beside.replace(marker)
 
@@ -107,14 +112,15 @@ def run(
     from changhu_standalone.deployment import SERVICES, Standalone
 
     set_up_logs(service="standalone", json=False)
-    standalone = Standalone(data)
-    try:
+    with machine_faults_told(), ExitStack() as stack:
+        # Before anything is started: a port that is taken must not cost more than a sentence.
+        listening = stack.enter_context(socket.create_server(("127.0.0.1", port)))
+        standalone = Standalone(data)
+        stack.callback(standalone.stop)
         standalone.start()
         pages = "  ".join(f"http://127.0.0.1:{port}/{service.name}/docs" for service in SERVICES)
         typer.echo(f"长护已启动: {pages}\n登录凭证: changhu token enrollment_clerk --data {data}")
-        uvicorn.run(standalone.app(), host="127.0.0.1", port=port, log_config=None)
-    finally:
-        standalone.stop()
+        uvicorn.run(standalone.app(), fd=listening.fileno(), log_config=None)
 
 
 def token(
@@ -137,4 +143,5 @@ def token(
         typer.echo(f"不能签发: {wrong}; 岗位有 {', '.join(Role)}", err=True)
         raise typer.Exit(1) from wrong
     subject = account or f"{roles[0]}-1"
-    typer.echo(Standalone(data).issuer.token(subject=subject, name=subject, grants=grants))
+    with machine_faults_told():
+        typer.echo(Standalone(data).issuer.token(subject=subject, name=subject, grants=grants))

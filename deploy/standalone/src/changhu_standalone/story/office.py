@@ -14,6 +14,7 @@ from uuid import UUID
 
 import httpx
 from changhu_common.auth import DevelopmentIssuer
+from changhu_common.database import RequestRunning
 from changhu_common.roles import Grant, Role
 
 # How long the story waits for everything on its way to arrive before it says what is stuck.
@@ -58,7 +59,13 @@ class Office:
     async def _send(self, service: str, path: str, desk: Desk, content: bytes, kind: str) -> Any:
         key = hashlib.sha256(f"{desk.account}\n{path}\n".encode() + content).hexdigest()
         headers = {**self._token(desk), "Idempotency-Key": key, "Content-Type": kind}
-        return _answer(await self._clients[service].post(path, headers=headers, content=content))
+        # The same request of a story that was killed, or of one beside this, may still be at work: its answer is ours.
+        async with asyncio.timeout(QUIET_SECONDS_MAX):
+            while True:
+                answer = await self._clients[service].post(path, headers=headers, content=content)
+                if answer.is_success or answer.json()["code"] != RequestRunning.code:
+                    return _answer(answer)
+                await asyncio.sleep(LOOK_SECONDS)
 
     def _token(self, desk: Desk) -> dict[str, str]:
         token = self._issuer.token(
