@@ -2,8 +2,9 @@
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
+from typing import Any
 
 import polars as pl
 import pytest
@@ -88,6 +89,18 @@ def test_a_zip_of_several_files_is_refused() -> None:
 def test_lines_are_those_of_the_file_where_cells_run_over_lines_and_lines_are_empty() -> None:
     content = csv_of('"王\r\n小芳",1', "", ",", "李,2")
     assert [(row[0], row[2]) for row in told(read_bulk(content, COLUMNS))] == [(2, "1"), (6, "2")]
+
+
+@given(st.text(alphabet="a王,\n '=", max_size=60))
+def test_a_file_without_quotes_is_read_by_column_as_it_is_by_row(text: str) -> None:
+    def read(how: Callable[[str], tuple[list[str], pl.DataFrame, list[FieldError]]]) -> Any:
+        try:
+            titles, rows, errors = how(text)
+        except InvalidFile as invalid:
+            return invalid.detail
+        return titles, [tuple(cell or "" for cell in row) for row in rows.rows()], errors
+
+    assert read(bulk_files._unquoted) == read(bulk_files._quoted)
 
 
 def test_a_row_with_too_many_or_too_few_cells_is_an_error_of_its_own() -> None:

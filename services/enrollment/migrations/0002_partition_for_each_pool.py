@@ -63,7 +63,7 @@ BEGIN
         RAISE EXCEPTION 'not a pool: %', pool;
     END IF;
     FOREACH parent IN ARRAY ARRAY['person', 'coverage'] LOOP
-        EXECUTE format('CREATE TABLE pools.%I (LIKE public.%I INCLUDING CONSTRAINTS, CONSTRAINT of_pool CHECK (pool = %L))',
+        EXECUTE format('CREATE TABLE pools.%I (LIKE public.%I INCLUDING CONSTRAINTS INCLUDING DEFAULTS, CONSTRAINT of_pool CHECK (pool = %L))',
             parent || '_' || pool, parent, pool);
         EXECUTE format('GRANT SELECT, INSERT ON pools.%I TO enrollment', parent || '_' || pool);
     END LOOP;

@@ -11,6 +11,7 @@ import pytest
 import xlsxwriter
 from changhu_common.events.enrollment import CoverageEnded, PersonEnrolled, PersonUpdated
 from changhu_common.roles import Role
+from enrollment.usecases import loading
 from httpx import Response
 from sqlalchemy import text
 
@@ -28,6 +29,20 @@ def xlsx_of(header: tuple[str, ...], *rows: dict[str, str]) -> bytes:
             for column, cell in enumerate(cells):
                 sheet.write_string(at, column, cell)
     return buffer.getvalue()
+
+
+WAYS = {
+    "row by row": {},
+    "compared as a whole": {"COMPARED_ROWS_MIN": 0},
+    "a first load": {"COMPARED_ROWS_MIN": 0, "FIRST_LOAD_ROWS_MIN": 1},
+}
+
+
+@pytest.fixture(autouse=True, params=WAYS)
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small files and whole cities are loaded in ways of their own, and nobody can tell by the result."""
+    for limit, rows in WAYS[request.param].items():
+        monkeypatch.setattr(loading, limit, rows)
 
 
 @pytest.fixture

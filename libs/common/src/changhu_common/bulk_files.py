@@ -20,9 +20,10 @@ import xlsxwriter
 
 from changhu_common.errors import FieldError, InvalidInput
 
-FILE_BYTES_MAX = 64 * 1024 * 1024
+FILE_BYTES_MAX = 512 * 1024 * 1024
 UNPACKED_BYTES_MAX = 512 * 1024 * 1024  # a small ZIP can hold a file that fills the memory
-ROWS_MAX = 300_000  # about the insured people of a county, once
+ROWS_MAX = 3_000_000  # the insured people of a large city, once
+XLSX_ROWS_MAX = 300_000  # a sheet is unfolded twice; more people come in parts, or as CSV
 CELL_CHARACTERS_MAX = 4_000
 DIGITS_EXACT_MAX = 15  # a spreadsheet keeps so many digits of a number and makes the rest 0
 
@@ -114,12 +115,13 @@ def _check_part(name: str, part: bytes) -> None:
         raise InvalidFile("工作表中含有公式；请复制全部单元格，选择性粘贴为数值后重新上传")
     if _FAR_COLUMN.search(part):
         raise InvalidFile("工作表的列太多（超过 BZ 列）；请删除多余的列后重新上传")
-    if max((int(row) for row in _ROW.findall(part)), default=0) > ROWS_MAX + 1:
-        raise _too_many()
+    rows_max = min(ROWS_MAX, XLSX_ROWS_MAX)
+    if max((int(row) for row in _ROW.findall(part)), default=0) > rows_max + 1:
+        raise _too_many(rows_max)
 
 
-def _too_many() -> InvalidFile:
-    return InvalidFile(f"文件超过 {ROWS_MAX} 行；请拆分后分批上传")
+def _too_many(rows_max: int) -> InvalidFile:
+    return InvalidFile(f"文件超过 {rows_max} 行；请拆分后分批上传")
 
 
 def _from_xlsx(content: bytes, columns: Sequence[BulkColumn]) -> BulkFile:
@@ -166,7 +168,64 @@ def _from_xlsx(content: bytes, columns: Sequence[BulkColumn]) -> BulkFile:
 
 
 def _from_csv(content: bytes, columns: Sequence[BulkColumn]) -> BulkFile:
-    reader = csv.reader(io.StringIO(_text(content), newline=""), strict=True)
+    text = _text(content)
+    plain = '"' not in text and text.count("\r") == text.count("\r\n")
+    titles, rows, errors = _unquoted(text) if plain else _quoted(text)
+    kept = _kept(titles, columns)
+    frame = rows.select(
+        LINE,
+        # The apostrophe with which an error file keeps a cell from becoming a formula goes again.
+        *(
+            pl.col(_cell(at)).str.replace(r"^'([=+\-@\t\r])", "$1").str.strip_chars().replace("", None).alias(name)
+            for name, at in kept.items()
+        ),
+    )
+    return _finished(frame, columns, errors)
+
+
+def _cell(at: int) -> str:
+    return f"cell{at}"
+
+
+def _wrong_count(cells: int, titles: int, line: int) -> FieldError:
+    return FieldError("", f"本行有 {cells} 列，表头有 {titles} 列；请检查多余或缺少的逗号", line)
+
+
+def _unquoted(text: str) -> tuple[list[str], pl.DataFrame, list[FieldError]]:
+    """Titles and rows of a CSV in which every line is a row and every comma parts two cells: read by column."""
+    # No text holds the separator given here, so that a line comes as one cell.
+    lines = pl.read_csv(
+        text.encode(),
+        has_header=False,
+        separator="\x1f",
+        quote_char=None,
+        infer_schema=False,
+        new_columns=["text"],
+        row_index_name=LINE,
+        row_index_offset=1,
+        raise_if_empty=False,
+    )
+    if lines.width < 2:
+        raise InvalidFile("文件是空的")
+    filled = lines.filter(pl.col("text").str.strip_chars(",") != "")
+    if filled.is_empty():
+        raise InvalidFile("文件是空的")
+    titles = [cell.strip() for cell in filled.item(0, "text").split(",")]
+    filled = filled[1:]
+    if filled.height > ROWS_MAX:
+        raise _too_many(ROWS_MAX)
+    cells = filled.select(LINE, cells=pl.col("text").str.count_matches(",", literal=True) + 1)
+    errors = [
+        _wrong_count(count, len(titles), line) for line, count in cells.filter(pl.col("cells") != len(titles)).rows()
+    ]
+    names = [_cell(at) for at in range(len(titles))]
+    split = pl.col("text").str.split_exact(",", len(titles) - 1).struct.rename_fields(names)
+    return titles, filled.select(pl.col(LINE).cast(pl.Int64), split).unnest("text"), errors
+
+
+def _quoted(text: str) -> tuple[list[str], pl.DataFrame, list[FieldError]]:
+    """The same of a CSV with quotes, where a cell may hold commas and run over several lines."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     titles: list[str] = []
     lines: list[int] = []
     rows: list[list[str]] = []
@@ -174,34 +233,27 @@ def _from_csv(content: bytes, columns: Sequence[BulkColumn]) -> BulkFile:
     begins = 1
     try:
         for cells in reader:
-            line, begins = begins, reader.line_num + 1  # a quoted cell may run over several lines
+            line, begins = begins, reader.line_num + 1
             if not any(cells):
                 continue
             if not titles:
                 titles = [cell.strip() for cell in cells]
                 continue
             if len(cells) != len(titles):
-                reason = f"本行有 {len(cells)} 列，表头有 {len(titles)} 列；请检查多余或缺少的逗号"
-                errors.append(FieldError("", reason, line))
+                errors.append(_wrong_count(len(cells), len(titles), line))
                 cells = (cells + [""] * len(titles))[: len(titles)]
             lines.append(line)
             rows.append(cells)
             if len(rows) > ROWS_MAX:
-                raise _too_many()
+                raise _too_many(ROWS_MAX)
     except csv.Error as error:
         raise InvalidFile(f"第 {begins} 行起引号不成对或单元格过长，其后无法读取；请更正后重新上传") from error
     if not titles:
         raise InvalidFile("文件是空的")
-    kept = _kept(titles, columns)
     by_column = list(zip(*rows, strict=True)) if rows else [()] * len(titles)
-    frame = pl.DataFrame(
-        {LINE: lines, **{name: by_column[at] for name, at in kept.items()}},
-        schema={LINE: pl.Int64, **dict.fromkeys(kept, pl.String)},
-    ).with_columns(
-        # The apostrophe with which an error file keeps a cell from becoming a formula goes again.
-        pl.col(kept).str.replace(r"^'([=+\-@\t\r])", "$1").str.strip_chars().replace("", None)
-    )
-    return _finished(frame, columns, errors)
+    named = {_cell(at): cells for at, cells in enumerate(by_column)}
+    frame = pl.DataFrame({LINE: lines, **named}, schema={LINE: pl.Int64, **dict.fromkeys(named, pl.String)})
+    return titles, frame, errors
 
 
 def _text(content: bytes) -> str:

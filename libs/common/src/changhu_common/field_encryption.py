@@ -158,20 +158,26 @@ class FieldCipher:
         }
         self._current = f"{keys[current].algorithm}:{current}:".encode()
 
-    def encrypt(self, plain: str, *, table: str, column: str, row: UUID) -> bytes:
+    def encrypt(self, plain: str, *, table: str, column: str, row: UUID | str) -> bytes:
         """The ciphertext as it is stored: `algorithm:key-id:` in ASCII, nonce, sealed text with its tag."""
+        return self.encrypt_bytes(plain.encode(), table=table, column=column, row=row)
+
+    def encrypt_bytes(self, plain: bytes, *, table: str, column: str, row: UUID | str) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
         bound = _bound(self._current, table, column, row)
-        return self._current + nonce + self._sealers[self._current].encrypt(nonce, plain.encode(), bound)
+        return self._current + nonce + self._sealers[self._current].encrypt(nonce, plain, bound)
 
-    def decrypt(self, ciphertext: bytes, *, table: str, column: str, row: UUID) -> str:
+    def decrypt(self, ciphertext: bytes, *, table: str, column: str, row: UUID | str) -> str:
+        return self.decrypt_bytes(ciphertext, table=table, column=column, row=row).decode()
+
+    def decrypt_bytes(self, ciphertext: bytes, *, table: str, column: str, row: UUID | str) -> bytes:
         head, body = _divided(ciphertext)
         sealer = self._sealers.get(head)
         if sealer is None:
             raise UnknownKey(f"no key {head.decode('ascii', 'replace')!r} for {table}.{column} of {row}")
         nonce, sealed = body[:NONCE_BYTES], body[NONCE_BYTES:]
         try:
-            return sealer.decrypt(nonce, sealed, _bound(head, table, column, row)).decode()
+            return sealer.decrypt(nonce, sealed, _bound(head, table, column, row))
         except (InvalidTag, ValueError) as error:
             raise FieldUnreadable(
                 f"{table}.{column} of {row} was changed, moved from another cell or written with another key"
@@ -189,7 +195,7 @@ def _divided(ciphertext: bytes) -> tuple[bytes, bytes]:
     return algorithm + b":" + key_id + b":", body
 
 
-def _bound(head: bytes, table: str, column: str, row: UUID) -> bytes:
+def _bound(head: bytes, table: str, column: str, row: UUID | str) -> bytes:
     # The head too: a ciphertext cannot be passed off as another key's or algorithm's.
     return head + f"{table}.{column}.{row}".encode()
 

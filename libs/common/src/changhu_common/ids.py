@@ -38,6 +38,15 @@ class _Sequence:
                 self._counter = 0
             return self._millisecond, self._counter
 
+    def take(self, count: int) -> range:
+        """So many places at once: each is milliseconds and counter together, as one number."""
+        millisecond = time.time_ns() // 1_000_000
+        with self._lock:
+            first = max(millisecond << _COUNTER_BITS, (self._millisecond << _COUNTER_BITS | self._counter) + 1)
+            last = first + count - 1
+            self._millisecond, self._counter = last >> _COUNTER_BITS, last & _COUNTER_MAX
+        return range(first, last + 1)
+
 
 _sequence = _Sequence()
 
@@ -48,6 +57,19 @@ def new_id() -> UUID:
     millisecond, counter = _sequence.next(random >> 64)
     tail = random & ((1 << 62) - 1)
     return UUID(int=millisecond << 80 | 0x7 << 76 | counter << 64 | 0b10 << 62 | tail)
+
+
+def new_ids(count: int) -> list[tuple[bytes, bytes]]:
+    """So many UUIDv7, each as its 16 bytes and as text: what a million rows are made with."""
+    tails = os.urandom(8 * count)
+    made = []
+    for at, place in enumerate(_sequence.take(count)):
+        head = place >> _COUNTER_BITS << 16 | 0x7000 | place & _COUNTER_MAX
+        tail = int.from_bytes(tails[8 * at : 8 * at + 8]) & ((1 << 62) - 1) | 0b10 << 62
+        text = f"{head:016x}{tail:016x}"
+        dashed = f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        made.append((bytes.fromhex(text), dashed.encode()))
+    return made
 
 
 def named_id(namespace: str, *parts: str | int | date | UUID) -> UUID:

@@ -35,9 +35,10 @@ def build(resources: Resources) -> Parts:
     database = resources.database
     identities = Identities(resources.settings)
     persons = Persons(database, identities)
+    imports = Imports(database, identities)
     return Parts(
         routers=[
-            imports_router(Imports(database, identities)),
+            imports_router(imports),
             persons_router(persons, resources.clock),
             coverages_router(Coverages(database, persons)),
             circumstances_router(
@@ -50,7 +51,9 @@ def build(resources: Resources) -> Parts:
             accounts_router(Accounts(database), Corrections(database), PersonReceipts(database), Refunds(database)),
             timelines_router(Timelines(database), resources.clock),
             policy_values_router(PolicyValues(database)),
-        ]
+        ],
+        loops=[imports.run],
+        backlog=imports.waiting,
     )
 
 

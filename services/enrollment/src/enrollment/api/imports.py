@@ -6,9 +6,10 @@ from uuid import UUID
 from changhu_common.auth import allow
 from changhu_common.requests import Asked
 from changhu_common.roles import Caller, Role
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 
-from enrollment.usecases.imports import Choice, Imports, ImportView
+from enrollment.usecases.imports import AT_ONCE_BYTES_MAX, Form, Imports, ImportView
+from enrollment.usecases.loading import Choice
 
 Clerk = Annotated[Caller, allow(Role.ENROLLMENT_CLERK)]
 Reader = Annotated[Caller, allow(Role.ENROLLMENT_CLERK, Role.AUDITOR)]
@@ -22,19 +23,30 @@ MEDIA_TYPES = {
 def imports_router(imports: Imports) -> APIRouter:
     router = APIRouter(tags=["imports"])
 
-    @router.post("/persons/imports", status_code=201)
+    @router.post("/persons/imports", status_code=201, responses={202: {"model": ImportView}})
     async def load(
         caller: Clerk,
         asked: Asked,
         request: Request,
-        format: Literal["csv", "xlsx", "zip"],
+        response: Response,
+        format: Form,
         choice: Choice = "all",
+        prefer: Annotated[str | None, Header(description="respond-async: 先收下, 随后处理")] = None,
     ) -> ImportView:
-        """Load a file of persons: all of it or nothing, or (`choice=good`) the good rows."""
-        return await imports.load(caller=caller, asked=asked, content=await request.body(), form=format, choice=choice)
+        """Load a file of persons: all of it or nothing, or (`choice=good`) the good rows.
+
+        A large file, or any with `Prefer: respond-async`, is taken in (202); ask for it until it is done.
+        """
+        content = await request.body()
+        at_once = len(content) <= AT_ONCE_BYTES_MAX and "respond-async" not in (prefer or "")
+        response.status_code = 201 if at_once else 202
+        return await imports.load(
+            caller=caller, asked=asked, content=content, form=format, choice=choice, at_once=at_once
+        )
 
     @router.get("/imports/{import_id}")
     async def loaded(caller: Reader, import_id: UUID) -> ImportView:
+        """How far an import is, or what it came to."""
         return await imports.get(caller=caller, import_id=import_id)
 
     @router.get("/imports/{import_id}/errors")

@@ -1,6 +1,6 @@
 """A person's identity at rest is ciphertext, bound to its own row, and found by a keyed index alone."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -29,6 +29,26 @@ class Identity:
     phone: str | None
 
 
+class SealedPieces:
+    """A file in pieces that are sealed for a row each: what waits in the database is as unreadable as what stays."""
+
+    BYTES = 4 * 1024 * 1024
+
+    def __init__(self, cipher: FieldCipher, *, table: str, column: str) -> None:
+        self._cipher, self._table, self._column = cipher, table, column
+
+    def sealed(self, row: UUID, content: bytes) -> Iterator[tuple[int, bytes]]:
+        for number, first in enumerate(range(0, len(content), self.BYTES)):
+            piece = content[first : first + self.BYTES]
+            yield (
+                number,
+                self._cipher.encrypt_bytes(piece, table=self._table, column=self._column, row=f"{row}/{number}"),
+            )
+
+    def opened(self, row: UUID, number: int, piece: bytes) -> bytes:
+        return self._cipher.decrypt_bytes(piece, table=self._table, column=self._column, row=f"{row}/{number}")
+
+
 class Identities:
     """Seals and opens what identifies a person."""
 
@@ -37,8 +57,8 @@ class Identities:
         self._index: BlindIndex = settings.blind_index(RESIDENT_NUMBER)
         self._identity: BlindIndex = settings.blind_index(IDENTITY)
 
-    def index_of(self, number: ResidentNumber) -> bytes:
-        return self._index.of(number.text)
+    def index_of(self, number: str) -> bytes:
+        return self._index.of(number)
 
     def candidates(self, number: ResidentNumber) -> list[bytes]:
         """Every digest under which the number may stand."""
@@ -49,7 +69,7 @@ class Identities:
         return {
             "name": self.seal(person_id, "name", name),
             "resident_number": self.seal(person_id, "resident_number", number.text),
-            "resident_number_index": self.index_of(number),
+            "resident_number_index": self.index_of(number.text),
             "identity_index": self.identity_index(number.text, name),
             "phone": self.seal(person_id, "phone", phone) if phone else None,
         }
@@ -62,8 +82,11 @@ class Identities:
         """The digest of a stored person under another name."""
         return self.identity_index(self.open(row.id, "resident_number", row.resident_number), name)
 
-    def seal(self, row: UUID, column: str, plain: str, *, table: str = PERSON) -> bytes:
+    def seal(self, row: UUID | str, column: str, plain: str, *, table: str = PERSON) -> bytes:
         return self._cipher.encrypt(plain, table=table, column=column, row=row)
+
+    def pieces(self, *, table: str, column: str) -> SealedPieces:
+        return SealedPieces(self._cipher, table=table, column=column)
 
     def open(self, row: UUID, column: str, ciphertext: bytes, *, table: str = PERSON) -> str:
         return self._cipher.decrypt(ciphertext, table=table, column=column, row=row)

@@ -7,16 +7,18 @@ from uuid import UUID
 
 from changhu_common.bulk_files import LINE
 from changhu_common.ids import new_id
-from changhu_common.roles import Caller
+from changhu_common.roles import Caller, Scope, ScopePart
 from changhu_common.rows import insert_rows
 from changhu_common.scoped_rows import within
-from sqlalchemy import Row, or_, select, text
+from sqlalchemy import Row, delete, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.storage.identities import Identities
-from enrollment.storage.tables import person_import, rejected_row
+from enrollment.storage.tables import import_part, person_import, rejected_row
 
 CELLS = "cells"
+# How many waiting files are looked at for one that nobody works on yet.
+LOOKED_AT_MAX = 10
 
 
 async def take_turns(connection: AsyncConnection, region: str) -> None:
@@ -28,6 +30,74 @@ async def take_turns(connection: AsyncConnection, region: str) -> None:
 
 async def add(connection: AsyncConnection, row: Mapping[str, Any]) -> None:
     await insert_rows(connection, person_import, [row])
+
+
+async def row_of(connection: AsyncConnection, import_id: UUID) -> Row[Any]:
+    row: Row[Any] = (await connection.execute(select(person_import).where(person_import.c.id == import_id))).one()
+    return row
+
+
+def scope_as_json(scope: Scope) -> list[list[str | None]]:
+    """What the sender may change, for when the file's turn comes."""
+    parts = ((each.region_prefix, each.organisation) for each in scope.parts)
+    return sorted(([prefix, None if of is None else str(of)] for prefix, of in parts), key=str)
+
+
+def scope_of(kept: Sequence[Sequence[str | None]]) -> Scope:
+    return Scope(
+        parts=frozenset(ScopePart(prefix or "", UUID(of) if of else None) for prefix, of in kept), persons=frozenset()
+    )
+
+
+async def keep(connection: AsyncConnection, identities: Identities, import_id: UUID, content: bytes) -> None:
+    """Keep a file, sealed, until it is worked off."""
+    pieces = identities.pieces(table=import_part.name, column="content")
+    for number, piece in pieces.sealed(import_id, content):
+        await connection.execute(insert(import_part).values(import_id=import_id, number=number, content=piece))
+
+
+async def kept(connection: AsyncConnection, identities: Identities, import_id: UUID) -> bytes:
+    """A file that was kept."""
+    pieces = identities.pieces(table=import_part.name, column="content")
+    found = await connection.stream(
+        select(import_part.c.number, import_part.c.content)
+        .where(import_part.c.import_id == import_id)
+        .order_by(import_part.c.number)
+    )
+    return b"".join([pieces.opened(import_id, row.number, row.content) async for row in found])
+
+
+async def forget(connection: AsyncConnection, import_id: UUID) -> None:
+    """Drop a kept file: what was taken of it stands in its tables."""
+    await connection.execute(delete(import_part).where(import_part.c.import_id == import_id))
+
+
+async def waiting(connection: AsyncConnection) -> int:
+    found: int = await connection.scalar(select(func.count()).where(person_import.c.status == "waiting")) or 0
+    return found
+
+
+async def waiting_longest(connection: AsyncConnection) -> Sequence[Row[Any]]:
+    query = select(person_import).where(person_import.c.status == "waiting").order_by(person_import.c.id)
+    return (await connection.execute(query.limit(LOOKED_AT_MAX))).all()
+
+
+async def take(connection: AsyncConnection, import_id: UUID) -> bool:
+    """Take a waiting file for this transaction; False where somebody else has it, or it is done."""
+    taken = text("SELECT pg_try_advisory_xact_lock(hashtextextended('import ' || :id, 0))")
+    if not await connection.scalar(taken, {"id": str(import_id)}):
+        return False
+    return str((await row_of(connection, import_id)).status) == "waiting"
+
+
+async def count(connection: AsyncConnection, import_id: UUID, **counted: Any) -> None:
+    await connection.execute(update(person_import).where(person_import.c.id == import_id).values(**counted))
+
+
+async def refuse(connection: AsyncConnection, import_id: UUID, problem: Mapping[str, Any]) -> None:
+    """Say why a file as a whole was not loaded."""
+    await count(connection, import_id, status="refused", refusal=dict(problem))
+    await forget(connection, import_id)
 
 
 async def add_rejected(

@@ -1,46 +1,47 @@
-"""A file of persons is loaded in a few statements: all good rows or none, and sent again it changes nothing."""
+"""A file of persons is loaded in one transaction: all good rows or none, and sent again it changes nothing.
+
+A small file is answered at once. A large one is kept, sealed, and worked off by a loop of the service; whoever
+sent it asks how far it is. Killed in the middle, the loop begins it again and finds nothing half-written.
+"""
 
 import asyncio
 import itertools
 import json
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from uuid import UUID
 
 import polars as pl
+import structlog
 from changhu_common.bulk_files import LINE, BulkFile, InvalidFile, error_file, read_bulk
-from changhu_common.database import AskedChange, AuditEntry, Database, Transaction
-from changhu_common.errors import Conflict, FieldError, NotFound
-from changhu_common.events.enrollment import CoverageEnded, CoveragePeriod, PersonEnrolled, PersonUpdated
+from changhu_common.database import Actor, AskedChange, AuditEntry, Database, Transaction
+from changhu_common.errors import FieldError, NotFound, Refusal
 from changhu_common.ids import new_id
 from changhu_common.periods import day_of
-from changhu_common.roles import Caller
-from changhu_common.rows import ROWS_PER_STATEMENT
+from changhu_common.roles import Caller, Scope
 from sqlalchemy import Row
 
-from enrollment.domain.amendment import NOTHING, Amendment, KnownCoverage, KnownPerson, amendment
-from enrollment.domain.file_rows import COLUMNS, read_row
-from enrollment.domain.registration import Registration, Territory
-from enrollment.storage import imports, persons
+from enrollment.domain.file_rows import COLUMNS
+from enrollment.domain.registration import Territory
+from enrollment.domain.whole_file import WholeFile, whole_file
+from enrollment.storage import imports
 from enrollment.storage.identities import Identities, masked_cells
 from enrollment.storage.tables import rejected_row
-from enrollment.usecases.persons import audited, first_base, new_coverage, new_person
-from enrollment.usecases.telling import tell
+from enrollment.usecases.loading import Choice, Loading
 from enrollment.usecases.territories import territory_of
 
-Choice = Literal["all", "good"]
+Form = Literal["csv", "xlsx", "zip"]
+
+# What is answered at once: a county's file, loaded in the seconds that somebody waits for a page.
+AT_ONCE_BYTES_MAX = 4 * 1024 * 1024
 ERRORS_SHOWN_MAX = 100  # the error file has them all
 ZIP_START = b"PK"
 COUNTED = ("choice", "rows", "loaded", "unchanged", "rejected")
+# The loop looks this often for a file that waits.
+IDLE_SECONDS = 0.5
 
-
-class ImportRaced(Conflict):
-    """Somebody registered one of the persons while the file was being loaded."""
-
-    code = "import.raced"
-    title = "文件中的人员刚刚被登记"
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,54 +53,25 @@ class RowError:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportView:
-    """An import as it ended: `loaded` rows are new or changed something, `errors` are the first hundred."""
+    """An import as it stands: waiting, done, or refused as a whole (`refusal` says why).
+
+    While it waits, `rows` were read, `checked` of them checked and `written` of them written so far. In the
+    end `loaded` rows are new or changed something, and `errors` are the first hundred.
+    """
 
     import_id: UUID
+    status: str
     choice: str
     rows: int
+    checked: int
+    written: int
     loaded: int
     unchanged: int
     rejected: int
     errors: Sequence[RowError]
-
-
-@dataclass(frozen=True, slots=True)
-class GoodRow:
-    """A row without a fault of its own, with the digests under which its person may be known."""
-
-    line: int
-    entered: Registration
-    candidates: Sequence[bytes]
-
-
-@dataclass(slots=True)
-class Reading:
-    """What a file says: its good rows, and what is wrong with the others."""
-
-    file: BulkFile
-    good: list[GoodRow]
-    errors: list[FieldError]
-
-    def cells(self, lines: Collection[int]) -> list[dict[str, Any]]:
-        """These lines as they stand in the file, in order."""
-        return self.file.rows.filter(pl.col(LINE).is_in(list(lines))).to_dicts()
-
-
-@dataclass(slots=True)
-class Plan:
-    """What the good rows come to beside what is known already."""
-
-    new: list[GoodRow] = field(default_factory=list)
-    amended: list[tuple[GoodRow, Row[Any], Amendment]] = field(default_factory=list)
-    unchanged: int = 0
-    errors: list[FieldError] = field(default_factory=list)
-
-
-def _chunks(rows: Sequence[GoodRow]) -> Iterator[Sequence[GoodRow]]:
-    for first in range(0, len(rows), ROWS_PER_STATEMENT):
-        yield rows[first : first + ROWS_PER_STATEMENT]
+    refusal: dict[str, Any] | None = None
 
 
 class Imports:
@@ -110,178 +82,155 @@ class Imports:
         self._identities = identities
 
     async def load(
-        self, *, caller: Caller, asked: AskedChange, content: bytes, form: str, choice: Choice
+        self, *, caller: Caller, asked: AskedChange, content: bytes, form: Form, choice: Choice, at_once: bool
     ) -> ImportView:
-        """Load a file's good rows; with `choice` all, nothing where a row is bad."""
+        """Load a file's good rows; with `choice` all, nothing where a row is bad. A large file is only taken in."""
         if content.startswith(ZIP_START) is not (form in ("xlsx", "zip")):
             raise InvalidFile(f"文件内容不是 {form.upper()}；请核对所选格式后重新上传")
+        territory = await self._territory(caller.scope)
+        import_id = new_id()
+        if not at_once:
+            return await self._take_in(caller, asked, territory, import_id, content, form=form, choice=choice)
+        # Hundreds of thousands of rows are read beside the other requests, not before them.
+        whole = await asyncio.to_thread(_read, content, territory)
+        async with self._database.change(asked) as tx:
+            await imports.add(tx.connection, self._row(tx, caller.scope, territory, import_id, form, choice))
+            await self._work(tx, import_id, territory, whole, choice)
+            return tx.answer(await self._view(tx.connection, await imports.row_of(tx.connection, import_id)))
+
+    async def _territory(self, scope: Scope) -> Territory:
         async with self._database.read() as connection:
-            today = day_of(self._database.clock.now())
-            territory = await territory_of(connection, caller.scope, today=today)
+            territory = await territory_of(connection, scope, today=day_of(self._database.clock.now()))
         if not territory.packs:
             raise NotFound("您的权限范围内没有统筹区。")
-        # Hundreds of thousands of rows are read beside the other requests, not before them.
-        reading = await asyncio.to_thread(self._read, content, territory)
-        region = min(pack.pool for pack in territory.packs.values())
-        async with self._database.change(asked) as tx:
-            await imports.take_turns(tx.connection, region)
-            plan = await self._plan(tx, reading.good, today=today)
-            errors = sorted((*reading.errors, *plan.errors), key=lambda error: error.line or 0)
-            loaded = 0
-            import_id = new_id()
-            if choice == "good" or not errors:
-                await self._add(tx, plan.new, import_id)
-                await self._amend(tx, plan.amended, import_id, today=today)
-                loaded = len(plan.new) + len(plan.amended)
-            by_line = {
-                line: [error.as_json() for error in of_line]
-                for line, of_line in itertools.groupby(errors, key=lambda error: error.line or 0)
-            }
-            view = ImportView(
-                import_id=import_id,
-                choice=choice,
-                rows=reading.file.rows.height,
-                loaded=loaded,
-                unchanged=plan.unchanged,
-                rejected=len(by_line),
-                errors=_shown(errors),
-            )
-            counted = {each: getattr(view, each) for each in COUNTED}
-            whose = {"region": region, "imported_by": asked.actor.subject, "imported_at": tx.now}
-            await imports.add(tx.connection, {"id": import_id, **whose, **counted})
-            await imports.add_rejected(tx.connection, self._identities, import_id, reading.cells(by_line), by_line)
-            tx.record(AuditEntry("persons.imported", "person_import", import_id, after=counted))
-            return tx.answer(view)
+        return territory
 
-    def _read(self, content: bytes, territory: Territory) -> Reading:
-        file = read_bulk(content, COLUMNS)
-        unreadable = {error.line for error in file.errors}
-        errors = list(file.errors)
-        good: list[GoodRow] = []
-        first_line_of: dict[str | None, int] = {None: 0}
-        for row in file.rows.iter_rows(named=True):
-            line = row[LINE]
-            # What was found wrong in reading a row is the reason of what else is wrong with it.
-            if line in unreadable:
-                continue
-            entered, faults = read_row(row, territory, line=line)
-            number = row["resident_number"]
-            if first_line_of.setdefault(number and number.upper(), line) not in (line, 0):
-                first = first_line_of[number.upper()]
-                faults.append(FieldError("resident_number", f"与第 {first} 行是同一人", line))
-            elif entered is not None:
-                good.append(GoodRow(line, entered, self._identities.candidates(entered.resident_number)))
-            errors += faults
-        # Everybody who adds persons at the same time meets them in the same order.
-        good.sort(key=lambda each: each.candidates[0])
-        return Reading(file=file, good=good, errors=errors)
+    def _row(
+        self, tx: Transaction, scope: Scope, territory: Territory, import_id: UUID, form: str, choice: str
+    ) -> dict[str, Any]:
+        return {
+            "id": import_id,
+            "region": min(pack.pool for pack in territory.packs.values()),
+            "imported_by": tx.actor.subject,
+            "imported_at": tx.now,
+            "origin": tx.actor.origin,
+            "scope": imports.scope_as_json(scope),
+            "form": form,
+            "choice": choice,
+            "status": "waiting",
+            **dict.fromkeys(("rows", "checked", "written", "loaded", "unchanged", "rejected"), 0),
+        }
 
-    async def _plan(self, tx: Transaction, good: Sequence[GoodRow], *, today: date) -> Plan:
-        plan = Plan()
-        for chunk in _chunks(good):
-            pools = {each.entered.pool for each in chunk}
-            digests = [digest for each in chunk for digest in each.candidates]
-            known = {
-                (row.pool, row.resident_number_index): row for row in await persons.known(tx.connection, pools, digests)
-            }
-            insured = await persons.insurance(tx.connection, [row.id for row in known.values()])
-            for each in chunk:
-                row = next((known[key] for d in each.candidates if (key := (each.entered.pool, d)) in known), None)
-                if row is None:
-                    plan.new.append(each)
-                    continue
-                found = amendment(entered=each.entered, known=self._known(row, insured[row.id], today))
-                if isinstance(found, FieldError):
-                    plan.errors.append(FieldError(found.field, found.reason, each.line))
-                elif found == NOTHING:
-                    plan.unchanged += 1
-                else:
-                    plan.amended.append((each, row, found))
-        return plan
+    async def _take_in(
+        self,
+        caller: Caller,
+        asked: AskedChange,
+        territory: Territory,
+        import_id: UUID,
+        content: bytes,
+        *,
+        form: str,
+        choice: str,
+    ) -> ImportView:
+        async with self._database.change(replace(asked, status=202)) as tx:
+            await imports.add(tx.connection, self._row(tx, caller.scope, territory, import_id, form, choice))
+            await imports.keep(tx.connection, self._identities, import_id, content)
+            return tx.answer(await self._view(tx.connection, await imports.row_of(tx.connection, import_id)))
 
-    def _known(self, row: Row[Any], insured: persons.Insurance, today: date) -> KnownPerson:
-        return KnownPerson(
-            name=self._identities.name(row),
-            county=row.county,
-            marks=row.marks,
-            died=row.died_on is not None,
-            coverage=[
-                KnownCoverage(
-                    id=each.id,
-                    category=each.category,
-                    start=each.start,
-                    end=each.end,
-                    base_fen=_base_on(max(today, each.start), each.id, insured),
-                )
-                for each in insured.coverage
-            ],
-        )
+    # -- working a file off
 
-    async def _add(self, tx: Transaction, new: Sequence[GoodRow], import_id: UUID) -> None:
-        for chunk in _chunks(new):
-            ids = [(new_id(), new_id()) for _ in chunk]
-            made = [(each.entered, *pair) for each, pair in zip(chunk, ids, strict=True)]
-            rows = await asyncio.to_thread(self._sealed, made)
-            if len(await persons.add(tx.connection, rows)) < len(rows):
-                raise ImportRaced("文件中有人员刚刚由他人登记；请用新的幂等键重新提交，已登记的不会重复。")
-            await persons.add_coverage(tx.connection, [new_coverage(*each) for each in made])
-            bases = [base for entered, _, coverage_id in made for base in first_base(entered, coverage_id)]
-            await persons.set_bases(tx.connection, bases)
-            tx.emit(*(_enrolled(*each) for each in made))
-            tx.record(
-                *(
-                    AuditEntry("person.enrolled", "person", who, after=audited(entered, import_id=str(import_id)))
-                    for entered, who, _ in made
-                )
-            )
-            await tx.flush()
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work off what waits, until `stop`; a file in hand is finished."""
+        while not stop.is_set():
+            try:
+                worked = await self.work_off()
+            except Exception as failure:
+                log.warning("import interrupted", error=repr(failure))
+                worked = False
+            if not worked:
+                try:
+                    async with asyncio.timeout(IDLE_SECONDS):
+                        await stop.wait()
+                except TimeoutError:
+                    pass
 
-    def _sealed(self, made: Sequence[tuple[Registration, UUID, UUID]]) -> list[dict[str, Any]]:
-        return [new_person(entered, self._identities, person_id) for entered, person_id, _ in made]
+    async def waiting(self) -> int:
+        """How many files are still to be worked off."""
+        async with self._database.read() as connection:
+            return await imports.waiting(connection)
 
-    async def _amend(
-        self, tx: Transaction, amended: Sequence[tuple[GoodRow, Row[Any], Amendment]], import_id: UUID, *, today: date
+    async def work_off(self) -> bool:
+        """Load the file that waits longest and that nobody works on; False where there is none."""
+        async with self._database.read() as connection:
+            candidates = await imports.waiting_longest(connection)
+        for row in candidates:
+            try:
+                async with self._database.change(Actor(row.imported_by, row.origin)) as tx:
+                    if not await imports.take(tx.connection, row.id):
+                        continue
+                    territory = await self._territory(imports.scope_of(row.scope))
+                    content = await imports.kept(tx.connection, self._identities, row.id)
+                    whole = await asyncio.to_thread(_read, content, territory)
+                    del content
+                    await self._progress(row.id, rows=whole.file.rows.height, checked=whole.file.rows.height)
+                    await self._work(tx, row.id, territory, whole, row.choice)
+                    await imports.forget(tx.connection, row.id)
+                return True
+            except Refusal as refusal:
+                async with self._database.change(Actor(row.imported_by, row.origin)) as tx:
+                    problem = {"code": refusal.code, "title": refusal.title, "detail": refusal.detail}
+                    errors = [error.as_json() for error in refusal.errors[:ERRORS_SHOWN_MAX]]
+                    await imports.refuse(tx.connection, row.id, {**problem, "errors": errors})
+                    tx.record(AuditEntry("persons.import_refused", "person_import", row.id, after=problem))
+                return True
+        return False
+
+    async def _progress(self, import_id: UUID, **counted: int) -> None:
+        """Tell how far a file is, for others to see while its own transaction runs."""
+        async with self._database.engine.begin() as connection:
+            await imports.count(connection, import_id, **counted)
+
+    async def _work(
+        self, tx: Transaction, import_id: UUID, territory: Territory, whole: WholeFile, choice: Choice
     ) -> None:
-        coverage: list[dict[str, Any]] = []
-        bases: list[dict[str, Any]] = []
-        ends: dict[UUID, date] = {}
-        marks: dict[UUID, Sequence[str]] = {}
-        told: dict[UUID, type[PersonUpdated | CoverageEnded]] = {}
-        for good, row, change in amended:
-            if change.adds_coverage:
-                coverage.append(new_coverage(good.entered, row.id, new_id()))
-                bases += first_base(good.entered, coverage[-1]["id"])
-            if change.ends is not None and good.entered.end is not None:
-                ends[change.ends] = good.entered.end
-            if change.sets_base is not None:
-                since = max(today, good.entered.start).replace(day=1)
-                bases.append({"coverage_id": change.sets_base, "since": since, "base_fen": good.entered.base_fen})
-            if change.marks is not None:
-                marks[row.id] = change.marks
-            if change.changes_insurance:
-                told[row.id] = CoverageEnded if change.ends is not None else PersonUpdated
-            after = audited(good.entered, import_id=str(import_id))
-            tx.record(AuditEntry("person.amended", "person", row.id, before={"marks": row.marks}, after=after))
-        await persons.add_coverage(tx.connection, coverage)
-        await persons.end_coverages(tx.connection, ends)
-        await persons.set_bases(tx.connection, bases)
-        await persons.set_marks(tx.connection, marks)
-        await tell(tx, told)
+        """Load a checked file and say what became of it."""
+        await imports.take_turns(tx.connection, min(pack.pool for pack in territory.packs.values()))
+
+        async def told(written: int) -> None:
+            await self._progress(import_id, written=written)
+
+        loading = Loading(tx, self._identities, whole, import_id=import_id, today=territory.today, told=told)
+        done = await loading.load(choice)
+        errors = sorted((*whole.errors, *done.errors), key=lambda error: error.line or 0)
+        by_line = {
+            line: [error.as_json() for error in of_line]
+            for line, of_line in itertools.groupby(errors, key=lambda error: error.line or 0)
+        }
+        height = whole.file.rows.height
+        counted = {"rows": height, "loaded": done.loaded, "unchanged": done.unchanged, "rejected": len(by_line)}
+        await imports.count(
+            tx.connection, import_id, status="done", checked=height, written=done.loaded + done.unchanged, **counted
+        )
+        cells = whole.file.rows.filter(pl.col(LINE).is_in(list(by_line))).to_dicts()
+        await imports.add_rejected(tx.connection, self._identities, import_id, cells, by_line)
+        tx.record(AuditEntry("persons.imported", "person_import", import_id, after={"choice": choice, **counted}))
+
+    # -- asking
 
     async def get(self, *, caller: Caller, import_id: UUID) -> ImportView:
         async with self._database.read() as connection:
             row = await imports.get(connection, import_id, caller)
             if row is None:
                 raise _unknown()
-            rejected = await imports.rejected(connection, import_id, limit=ERRORS_SHOWN_MAX)
+            return await self._view(connection, row)
+
+    async def _view(self, connection: Any, row: Row[Any]) -> ImportView:
+        rejected = await imports.rejected(connection, row.id, limit=ERRORS_SHOWN_MAX)
+        shown = ("status", "choice", "rows", "checked", "written", "loaded", "unchanged", "rejected", "refusal")
         return ImportView(
             import_id=row.id,
-            choice=row.choice,
-            rows=row.rows,
-            loaded=row.loaded,
-            unchanged=row.unchanged,
-            rejected=row.rejected,
             errors=_shown([FieldError(**error) for each in rejected for error in each.errors]),
+            **{each: getattr(row, each) for each in shown},
         )
 
     async def error_file(self, *, caller: Caller, import_id: UUID, form: Literal["xlsx", "csv"]) -> bytes:
@@ -301,14 +250,8 @@ class Imports:
         return error_file(BulkFile(COLUMNS, pl.DataFrame(lines, schema=schema), errors), form=form)
 
 
-def _base_on(day: date, coverage_id: UUID, insured: persons.Insurance) -> int | None:
-    bases = [base.base_fen for base in insured.bases if base.coverage_id == coverage_id and base.since <= day]
-    return bases[-1] if bases else None
-
-
-def _enrolled(entered: Registration, person_id: UUID, coverage_id: UUID) -> PersonEnrolled:
-    period = CoveragePeriod(coverage_id=coverage_id, category=entered.category, start=entered.start, end=entered.end)
-    return PersonEnrolled(person_id=person_id, pool=entered.pool, county=entered.county, revision=1, coverage=(period,))
+def _read(content: bytes, territory: Territory) -> WholeFile:
+    return whole_file(read_bulk(content, COLUMNS), territory)
 
 
 def _shown(errors: Sequence[FieldError]) -> list[RowError]:

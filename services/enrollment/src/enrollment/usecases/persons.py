@@ -105,10 +105,17 @@ class Details:
 def new_person(entered: Registration, identities: Identities, person_id: UUID) -> dict[str, Any]:
     """The row of a person registered for the first time."""
     return {
+        **unnamed_person(entered, person_id),
+        **identities.sealed(person_id, name=entered.name, number=entered.resident_number, phone=entered.phone),
+    }
+
+
+def unnamed_person(entered: Registration, person_id: UUID) -> dict[str, Any]:
+    """The same row without what identifies the person."""
+    return {
         "id": person_id,
         "pool": entered.pool,
         "county": entered.county,
-        **identities.sealed(person_id, name=entered.name, number=entered.resident_number, phone=entered.phone),
         "marks": entered.marks or (),
         "family_account": entered.family_account,
         "died_on": None,

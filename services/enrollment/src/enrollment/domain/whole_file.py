@@ -1,0 +1,115 @@
+"""A whole file is checked by column, and every rule is asked once for all rows that say the same.
+
+What a column cannot vouch for is read again row by row, so that a clerk reads the same reasons
+whether a file has one row or millions.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+from changhu_common.bulk_files import LINE, BulkFile
+from changhu_common.errors import FieldError, InvalidInput
+from changhu_common.resident_number_columns import valid_numbers
+from changhu_common.resident_numbers import ResidentNumber
+
+from enrollment.domain.file_rows import read_row
+from enrollment.domain.registration import NAME_CHARACTERS_MAX, Registration, Territory
+
+# Whoever sends more bad rows than this has sent the wrong file: nobody corrects them one by one.
+BAD_ROWS_MAX = 100_000
+
+# What most rows of a file share with many others, and so is checked once for all of them.
+SHARED = ("county", "category", "start", "end", "marks")
+# GB 11643's own example: stands in where the rules are asked about the rest of a row.
+_SOMEBODY = {"name": "某", "resident_number": "11010519491231002X", "base_yuan": None}
+_YUAN = r"^([0-9]{1,12})(?:\.([0-9]{1,2})0*)?$"
+
+
+class TooManyBadRows(InvalidInput):
+    """A file with so many bad rows is not loaded, not even its good rows."""
+
+    code = "import.too_many_bad_rows"
+    title = "错误行过多"
+
+
+@dataclass(frozen=True, slots=True)
+class GoodRow:
+    """A row without a fault of its own."""
+
+    line: int
+    entered: Registration
+
+
+@dataclass(frozen=True, slots=True)
+class WholeFile:
+    """What a file says: its good rows (line, name, number, position, base_fen), and what is wrong with the others.
+
+    `positions` holds, at a row's position, the registration that it shares with others but for name,
+    number and base.
+    """
+
+    file: BulkFile
+    good: pl.DataFrame
+    positions: Sequence[Registration]
+    errors: Sequence[FieldError]
+
+    def rows(self, good: pl.DataFrame) -> list[GoodRow]:
+        """Some of the good rows, one by one."""
+        return [
+            GoodRow(
+                line,
+                replace(self.positions[position], name=name, resident_number=ResidentNumber(number), base_fen=base_fen),
+            )
+            for line, name, number, position, base_fen in good.iter_rows()
+        ]
+
+
+def whole_file(file: BulkFile, territory: Territory) -> WholeFile:
+    """Check every row of a file."""
+    unreadable = [error.line for error in file.errors]
+    # What was found wrong in reading a row is the reason of what else is wrong with it.
+    rows = file.rows if not unreadable else file.rows.filter(~pl.col(LINE).is_in(unreadable))
+    shared = rows.select(SHARED).unique(maintain_order=True).with_row_index("position")
+    positions: list[Registration] = []
+    vouched: list[int | None] = []
+    for cells in shared.select(SHARED).iter_rows(named=True):
+        entered, _ = read_row({**_SOMEBODY, **cells}, territory, line=0)
+        vouched.append(None if entered is None else len(positions))
+        if entered is not None:
+            positions.append(entered)
+    shared = shared.with_columns(position=pl.Series(vouched, dtype=pl.Int64))
+    rows = rows.join(shared, on=SHARED, how="left", nulls_equal=True, maintain_order="left")
+    number = pl.col("resident_number").str.to_uppercase()
+    yuan = pl.col("base_yuan")
+    rows = rows.with_columns(
+        number=number,
+        # The first of a number is loaded, good or not; the others say where it stands.
+        first=pl.col(LINE).first().over(number),
+        base_fen=yuan.str.extract(_YUAN, 1).cast(pl.Int64) * 100
+        + yuan.str.extract(_YUAN, 2).fill_null("0").str.pad_end(2, "0").cast(pl.Int64),
+    )
+    length = pl.col("name").str.len_chars()
+    good = (
+        pl.col("position").is_not_null()
+        & (length <= NAME_CHARACTERS_MAX)
+        & (yuan.is_null() | pl.col("base_fen").is_not_null())
+        & valid_numbers(rows["number"], today=territory.today)
+        & (pl.col("first") == pl.col(LINE))
+    ).fill_null(value=False)
+    rows = rows.with_columns(good=good)
+    bad = rows.filter(~pl.col("good"))
+    if bad.height + len(file.errors) > BAD_ROWS_MAX:
+        raise TooManyBadRows(f"错误行超过 {BAD_ROWS_MAX} 行；请核对是否选错文件或列")
+    errors = sorted([*file.errors, *_faults(bad, territory)], key=lambda error: error.line or 0)
+    chosen = rows.filter("good").select(LINE, "name", "number", "position", "base_fen")
+    return WholeFile(file=file, good=chosen, positions=positions, errors=errors)
+
+
+def _faults(bad: pl.DataFrame, territory: Territory) -> Iterator[FieldError]:
+    for row in bad.iter_rows(named=True):
+        line = row[LINE]
+        _, faults = read_row(row, territory, line=line)
+        yield from faults
+        if row["number"] is not None and row["first"] != line:
+            yield FieldError("resident_number", f"与第 {row['first']} 行是同一人", line)
