@@ -20,7 +20,7 @@ from changhu_common.bus.port import Bus, Message
 from changhu_common.clock import FileClock
 from changhu_common.events import topic_names
 from changhu_common.periods import SHANGHAI
-from changhu_common.service import Service, new_app, open_resources
+from changhu_common.service import Service, new_app, open_resources, settle_memory
 from changhu_standalone.deployment import BUS_DATABASE, Standalone
 from psycopg import AsyncConnection, sql
 from pydantic import SecretStr
@@ -95,6 +95,7 @@ class Ground:
     def __enter__(self) -> "Ground":
         self._held.callback(self._standalone.stop)
         self._standalone.start()
+        settle_memory()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -5,6 +5,7 @@ because one relay leads and a group's partitions have one owner each.
 """
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -35,6 +36,9 @@ from changhu_common.roles import Caller, Role
 from changhu_common.settings import ServiceSettings
 from changhu_common.spine import Spine
 from changhu_common.tracing import enter_trace
+
+# New objects between two looks of the garbage collector: about what a batch of events makes.
+COLLECTED_AFTER_OBJECTS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,9 +292,21 @@ def _operations(name: str, worker: Worker, resources: Resources, metrics: Metric
     return router
 
 
+def settle_memory() -> None:
+    """Take what a process has loaded out of the garbage collector's rounds, and let it look less often.
+
+    A batch makes tens of thousands of short-lived objects; looking through all the code's own for each
+    thousand of them costs more than a tenth of the processor's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECTED_AFTER_OBJECTS, 20, 100)
+
+
 def main(service: Service) -> None:
     """Serve one service on its own until SIGTERM or SIGINT; requests and the batch in hand are finished first."""
     settings = ServiceSettings()  # type: ignore[call-arg]  # from the environment
     set_up_logs(service=service.name, json=settings.environment == "production")
     app = new_app(service, open_resources(settings, service))
+    settle_memory()
     uvicorn.run(app, host=settings.host, port=settings.port, log_config=None)

@@ -108,6 +108,7 @@ def run(
     """在本机提供全部服务, 直到按 Ctrl-C 或收到 SIGTERM; 正在处理的一批会先做完."""
     import uvicorn
     from changhu_common.logs import set_up_logs
+    from changhu_common.service import settle_memory
 
     from changhu_standalone.deployment import SERVICES, Standalone
 
@@ -120,7 +121,9 @@ def run(
         standalone.start()
         pages = "  ".join(f"http://127.0.0.1:{port}/{service.name}/docs" for service in SERVICES)
         typer.echo(f"长护已启动: {pages}\n登录凭证: changhu token enrollment_clerk --data {data}")
-        uvicorn.run(standalone.app(), fd=listening.fileno(), log_config=None)
+        app = standalone.app()
+        settle_memory()
+        uvicorn.run(app, fd=listening.fileno(), log_config=None)
 
 
 def token(
