@@ -87,14 +87,14 @@ async def balances(ledger: Running, **params: Any) -> dict[str, int]:
     return {each["account"]: each["balance_fen"] for each in body["accounts"]}
 
 
-async def proof(ledger: Running, **params: Any) -> dict[str, Any]:
-    answer = await ledger.get(f"/pools/{POOL}/proof", ledger.token(Role.AUDITOR), **params)
+async def proof(ledger: Running, *, pool: str = POOL, **params: Any) -> dict[str, Any]:
+    answer = await ledger.get(f"/pools/{pool}/proof", ledger.token(Role.AUDITOR, region=pool), **params)
     assert answer.status_code == 200, answer.text
     told: dict[str, Any] = answer.json()
     return told
 
 
-async def assert_kept(ledger: Running) -> None:
+async def assert_kept(ledger: Running, *, pool: str = POOL) -> None:
     """Every book balances on every day, the totals are the lines, numbers have no gaps, the chain holds."""
     for on in ("accounting_on", "happened_on"):
         by_day = "pool, county, scheme, " + on
@@ -119,4 +119,4 @@ async def assert_kept(ledger: Running) -> None:
     for row in numbers:
         assert row.given == list(range(1, len(row.given) + 1))
     if numbers:
-        assert (await proof(ledger))["holds"]
+        assert (await proof(ledger, pool=pool))["holds"]

@@ -1,72 +1,20 @@
 """The books hold what happened, once, balanced, and by account and county."""
 
-from datetime import date
 from uuid import uuid4
 
 import pytest
 from changhu_common.events import Envelope
-from changhu_common.events.enrollment import ContributionReceived, StartupMoneyReceived
+from changhu_common.events.enrollment import StartupMoneyReceived
 from changhu_common.events.ledger import JournalPosted
-from changhu_common.events.settlement import PaymentSettled
 from changhu_common.ids import new_id
 from changhu_common.roles import Role
-from fund_ledger.app import SERVICE
 from fund_ledger.domain.journal import Journal, JournalUnbalanced, Line
 from psycopg.errors import CheckViolation, InsufficientPrivilege
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from tests.support.running import Deploy, Running
-
-DAY = date(2026, 7, 20)
-
-
-@pytest.fixture
-async def ledger(deploy: Deploy) -> Running:
-    return await deploy(SERVICE)
-
-
-def contribution(
-    amount_fen: int = 1086, *, county: str = "211102", payer: str = "personal_account"
-) -> ContributionReceived:
-    return ContributionReceived(
-        receipt_id=new_id(),
-        pool="211100",
-        county=county,
-        period="2026-07",
-        category="employee",
-        payer=payer,
-        amount_fen=amount_fen,
-        received_on=DAY,
-    )
-
-
-def payment(fund_fen: int = 160_000, *, county: str = "211102") -> PaymentSettled:
-    return PaymentSettled(
-        payment_id=new_id(),
-        statement_id=new_id(),
-        person_id=new_id(),
-        organization_id=new_id(),
-        pool="211100",
-        county=county,
-        category="employee",
-        service_month="2026-07",
-        fund_fen=fund_fen,
-        person_fen=40_000,
-        cost_fen=fund_fen + 40_000,
-        paid_on=date(2026, 8, 20),
-        bank_reference="B1",
-        pack_version="v",
-    )
-
-
-async def balances(ledger: Running, **params: object) -> dict[str, int]:
-    answer = await ledger.get("/pools/211100/trial-balance", ledger.token(Role.ACCOUNTANT), **params)
-    assert answer.status_code == 200, answer.text
-    body = answer.json()
-    assert body["balanced"]
-    assert body["debit_fen"] == body["credit_fen"]
-    return {each["account"]: each["balance_fen"] for each in body["accounts"]}
+from tests.support.ledgers import DAY, balances, contribution, payment
+from tests.support.running import Running
 
 
 async def test_money_that_came_in_and_went_out_stands_on_its_accounts(ledger: Running) -> None:

@@ -30,11 +30,6 @@ from tests.support.ledgers import (
 from tests.support.running import Deploy, Running
 
 
-@pytest.fixture
-async def ledger(deploy: Deploy) -> Running:
-    return await deploy(SERVICE)
-
-
 async def numbers(ledger: Running) -> list[tuple[int, int]]:
     return [tuple(row) for row in await rows(ledger, "SELECT year, number FROM journal ORDER BY sequence")]
 

@@ -1,23 +1,46 @@
 """The fund ledger as whoever deploys it sees it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from changhu_common.service import Parts, Resources, Service
 
 from fund_ledger.api.books import books_router
+from fund_ledger.api.drafts import drafts_router
+from fund_ledger.api.periods import periods_router
 from fund_ledger.api.proof import proof_router
 from fund_ledger.consumers.facts import subscription
 from fund_ledger.storage.tables import METADATA, SPINE
 from fund_ledger.usecases.books import Books
+from fund_ledger.usecases.drafts import Drafts
+from fund_ledger.usecases.periods import Lag, Periods
 from fund_ledger.usecases.proof import Proofs
+from fund_ledger.usecases.recurring import Recurring
 
 
 def build(resources: Resources) -> Parts:
+    heard = subscription(Books(resources.database))
+
+    async def lag() -> Mapping[str, int]:
+        behind = await resources.bus.lag(group=heard.group, topics=heard.topic_names)
+        return {each.topic: each.messages for each in behind}
+
+    return parts(resources, lag)
+
+
+def parts(resources: Resources, lag: Lag) -> Parts:
+    """The service, told by `lag` how far its consumer is behind."""
     database, clock = resources.database, resources.clock
-    books = Books(database)
+    books, recurring = Books(database), Recurring(database, clock)
     return Parts(
-        routers=[books_router(books, clock), proof_router(Proofs(database), clock)],
+        routers=[
+            books_router(books, clock),
+            proof_router(Proofs(database), clock),
+            periods_router(Periods(database, clock, lag)),
+            drafts_router(Drafts(database), recurring),
+        ],
         subscription=subscription(books),
+        loops=[recurring.run],
     )
 
 

@@ -56,4 +56,29 @@ class JournalPosted(Event):
     hash: str = ""
 
 
-LEDGER_EVENTS: tuple[type[Event], ...] = (JournalPosted,)
+class PeriodClosed(Event):
+    """A month of a pool's books was closed (结账); `sequence` and `hash` (hex) say where the books stood."""
+
+    TYPE = "period.closed"
+    TOPIC = BOOK
+    KEY = "pool"
+
+    pool: str
+    month: str
+    sequence: int
+    hash: str
+
+
+class PeriodReopened(Event):
+    """A closed month was opened again by two people (反结账)."""
+
+    TYPE = "period.reopened"
+    TOPIC = BOOK
+    KEY = "pool"
+
+    pool: str
+    month: str
+    reason: str
+
+
+LEDGER_EVENTS: tuple[type[Event], ...] = (JournalPosted, PeriodClosed, PeriodReopened)

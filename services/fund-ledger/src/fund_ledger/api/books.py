@@ -18,9 +18,16 @@ def books_router(books: Books, clock: Clock) -> APIRouter:
     router = APIRouter(tags=["books"])
 
     @router.get("/pools/{pool}/trial-balance")
-    async def trial_balance(caller: Reader, pool: str, on: date | None = None, by_county: bool = False) -> TrialBalance:
-        """The trial balance (试算平衡表) on a day, today where none is given."""
-        return await books.trial_balance(caller=caller, pool=pool, on=on or clock.today(), by_county=by_county)
+    async def trial_balance(
+        caller: Reader, pool: str, on: date | None = None, by_county: bool = False, as_happened: bool = False
+    ) -> TrialBalance:
+        """The trial balance (试算平衡表) on a day, today where none is given.
+
+        It is that of the periods; `as_happened` also counts back what came after its period was closed.
+        """
+        return await books.trial_balance(
+            caller=caller, pool=pool, on=on or clock.today(), by_county=by_county, as_happened=as_happened
+        )
 
     @router.get("/journals/by-source/{source_event_id}")
     async def journal_of(caller: Reader, source_event_id: UUID) -> BookedJournal:

@@ -10,7 +10,7 @@ from changhu_common.periods import day_of
 from changhu_common.roles import Scope
 from changhu_common.rows import insert_rows
 from changhu_common.scoped_rows import within
-from sqlalchemy import Row, func, select, true
+from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fund_ledger.domain.chain import BEGINNING, Entry
@@ -121,21 +121,26 @@ async def last_booked(connection: AsyncConnection, *, pool: str, on: date) -> Ro
     ).one_or_none()
 
 
-async def find(
-    connection: AsyncConnection,
-    *,
-    scope: Scope,
-    source_event_id: UUID | None = None,
-    journal_id: UUID | None = None,
-) -> Entry | None:
-    """The entry that an event made, or the one with this id, its lines in scope; None where there is none."""
-    by_source = journal.c.source_event_id == source_event_id if source_event_id else true()
-    by_id = journal.c.id == journal_id if journal_id else true()
-    head = (
-        await connection.execute(select(journal).where(by_source, by_id).order_by(journal.c.sequence).limit(1))
-    ).one_or_none()
-    if head is None:
-        return None
+async def of_source(connection: AsyncConnection, source_event_id: UUID, *, scope: Scope) -> Entry | None:
+    """The entry that an event made, with the lines in scope; None where there is none."""
+    statement = select(journal).where(journal.c.source_event_id == source_event_id).order_by(journal.c.sequence)
+    head = (await connection.execute(statement.limit(1))).one_or_none()
+    return await _with_lines(connection, head, scope) if head else None
+
+
+async def find(connection: AsyncConnection, journal_id: UUID, *, scope: Scope) -> Entry | None:
+    """An entry with the lines in scope; None where there is none."""
+    head = (await connection.execute(select(journal).where(journal.c.id == journal_id))).one_or_none()
+    return await _with_lines(connection, head, scope) if head else None
+
+
+async def reversal_of(connection: AsyncConnection, journal_id: UUID) -> UUID | None:
+    """The journal that reverses one."""
+    found: UUID | None = await connection.scalar(select(journal.c.id).where(journal.c.reverses == journal_id))
+    return found
+
+
+async def _with_lines(connection: AsyncConnection, head: Any, scope: Scope) -> Entry | None:
     lines = (
         await connection.execute(
             select(line)
@@ -145,8 +150,7 @@ async def find(
     ).all()
     if not lines:
         return None
-    previous = await hash_at(connection, pool=head.pool, sequence=head.sequence - 1)
-    return _entry(head, lines, previous)
+    return _entry(head, lines, await hash_at(connection, pool=head.pool, sequence=head.sequence - 1))
 
 
 def _entry(head: Any, lines: Sequence[Any], previous: bytes) -> Entry:

@@ -100,3 +100,61 @@ daily_total = Table(
     Column("credit_fen", BigInteger, nullable=False),
     PrimaryKeyConstraint("pool", "accounting_on", "happened_on", "carries", "account", "county", "scheme"),
 )
+
+# A month that was closed at least once, as it stands now; every step is in the audit.
+period = Table(
+    "period",
+    METADATA,
+    Column("pool", Text, nullable=False),
+    Column("month", Date, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("closed_by", Text, nullable=False),
+    Column("closed_at", DateTime(timezone=True), nullable=False),
+    # Where the books stood when it closed.
+    Column("sequence", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("reopening_asked_by", Text),
+    Column("reopening_reason", Text),
+    PrimaryKeyConstraint("pool", "month"),
+    CheckConstraint("status IN ('closed', 'reopening', 'open')", name="status_known"),
+)
+
+draft = Table(
+    "draft",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("pool", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("happened_on", Date, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("attachment", Text, nullable=False),
+    Column("lines", JSONB, nullable=False),
+    Column("reverses", Uuid),
+    Column("recurring_id", Uuid),
+    Column("status", Text, nullable=False),
+    Column("entered_by", Text, nullable=False),
+    Column("entered_at", DateTime(timezone=True), nullable=False),
+    Column("decided_by", Text),
+    Column("decided_at", DateTime(timezone=True)),
+    Column("rejection_reason", Text),
+    CheckConstraint("status IN ('entered', 'approved', 'rejected')", name="status_known"),
+    CheckConstraint("decided_by <> entered_by", name="two_people"),
+)
+Index("ix_draft_pool_status", draft.c.pool, draft.c.status, draft.c.id)
+
+# A manual journal that comes again every month; each month's is a draft of its own.
+recurring = Table(
+    "recurring",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("pool", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("day_of_month", SmallInteger, nullable=False),
+    Column("first_month", Date, nullable=False),
+    Column("last_month", Date, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("attachment", Text, nullable=False),
+    Column("lines", JSONB, nullable=False),
+    Column("entered_by", Text, nullable=False),
+    Column("entered_at", DateTime(timezone=True), nullable=False),
+)

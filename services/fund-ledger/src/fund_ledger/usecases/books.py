@@ -89,11 +89,15 @@ class Books:
         made = [journal_for(envelope=each, rules=rules) for each in envelopes]
         await post(transaction, [each for each in made if each is not None])
 
-    async def trial_balance(self, *, caller: Caller, pool: str, on: date, by_county: bool = False) -> TrialBalance:
+    async def trial_balance(
+        self, *, caller: Caller, pool: str, on: date, by_county: bool = False, as_happened: bool = False
+    ) -> TrialBalance:
         """The balance of every account on a day; NotFound where nothing of the pool is in scope."""
         refuse_other_pools(caller, pool)
         async with self._database.read() as connection:
-            rows = await totals.balances(connection, pool=pool, on=on, by_county=by_county, scope=caller.scope)
+            rows = await totals.balances(
+                connection, pool=pool, on=on, by_county=by_county, scope=caller.scope, as_happened=as_happened
+            )
         accounts = [
             AccountBalance(
                 account=row.account,
@@ -122,7 +126,7 @@ class Books:
     async def journal_of(self, *, caller: Caller, source_event_id: UUID) -> BookedJournal:
         """The journal that an event made; NotFound where it made none, or none in scope."""
         async with self._database.read() as connection:
-            found = await journals.find(connection, source_event_id=source_event_id, scope=caller.scope)
+            found = await journals.of_source(connection, source_event_id, scope=caller.scope)
         if found is None:
             raise NotFound("没有由这个事件生成的凭证, 或不在您的权限范围内。")
         return booked_journal(found)
@@ -131,6 +135,12 @@ class Books:
 def refuse_other_pools(caller: Caller, pool: str) -> None:
     """NotFound where the caller sees nothing of a pool."""
     if not any(pool.startswith(part.region_prefix[:4]) for part in caller.scope.parts):
+        raise NotFound(f"没有统筹区 {pool} 的账, 或不在您的权限范围内。")
+
+
+def refuse_part_of_pool(caller: Caller, pool: str) -> None:
+    """NotFound for whoever does not see the whole pool: what follows is not one county's."""
+    if not caller.scope.covers(pool=pool):
         raise NotFound(f"没有统筹区 {pool} 的账, 或不在您的权限范围内。")
 
 

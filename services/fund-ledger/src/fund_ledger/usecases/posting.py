@@ -13,13 +13,17 @@ from changhu_common.events.ledger import JournalPosted, PostedLine
 from changhu_common.ids import named_id
 from changhu_common.periods import day_of
 
-from fund_ledger.domain.chain import Entry, placed
+from fund_ledger.domain.chain import Entry, Head, placed
 from fund_ledger.domain.journal import Journal, KeyReused
+from fund_ledger.domain.periods import PeriodClosed
 from fund_ledger.storage import books, journals
 
 
-async def post(transaction: Transaction, made: Sequence[Journal]) -> list[Entry]:
-    """Book journals, in order; KeyReused where one was booked with other content. Returns what is new."""
+async def post(transaction: Transaction, made: Sequence[Journal], *, by_hand: bool = False) -> list[Entry]:
+    """Book journals, in order; KeyReused where one was booked with other content. Returns what is new.
+
+    What belongs to a closed period goes into the open one; by hand it is PeriodClosed.
+    """
     known = dict(await journals.facts_of(transaction.connection, [each.id for each in made])) if made else {}
     new: dict[str, list[Journal]] = defaultdict(list)
     for each in made:
@@ -31,6 +35,8 @@ async def post(transaction: Transaction, made: Sequence[Journal]) -> list[Entry]
     heads = await books.lock(transaction.connection, new)
     entries: list[Entry] = []
     for pool, of_pool in new.items():
+        if by_hand:
+            refuse_closed(heads[pool], of_pool)
         at_place, heads[pool] = placed(head=heads[pool], journals=of_pool, booked_at=transaction.now)
         entries += at_place
     await journals.add(transaction.connection, entries)
@@ -38,6 +44,16 @@ async def post(transaction: Transaction, made: Sequence[Journal]) -> list[Entry]
     for entry in entries:
         transaction.emit(_posted(entry), event_id=named_id("fund-ledger.journal-posted", entry.id))
     return entries
+
+
+def refuse_closed(head: Head, made: Sequence[Journal]) -> None:
+    """PeriodClosed where one of the journals belongs to a closed period."""
+    for each in made:
+        if head.closes(each.happened_on):
+            raise PeriodClosed(
+                f"{each.happened_on:%Y-%m} 已结账, 不能人工记账; 请记入 {head.open_from:%Y-%m} 或以后的期间。",
+                open_from=str(head.open_from),
+            )
 
 
 def _is_new(journal: Journal, known: dict[UUID, bytes]) -> bool:

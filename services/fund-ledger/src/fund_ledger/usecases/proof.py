@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fund_ledger.domain.chain import BEGINNING, FORMAT, Break, Head, first_break
 from fund_ledger.storage import books, journals, proof
-from fund_ledger.usecases.books import refuse_other_pools
+from fund_ledger.usecases.books import refuse_part_of_pool
 
 ENTRIES_PER_PAGE_MAX = 5_000  # some megabytes
 ENTRIES_PER_PROOF_MAX = 100_000  # a few seconds; whoever proves more goes on where it ended
@@ -61,7 +61,7 @@ class Proofs:
 
     async def prove(self, *, caller: Caller, pool: str, after: int = 0, known: bytes | None = None) -> Proof:
         """Follow the chain behind an entry, from the hash that the caller knows or from that in the books."""
-        _refuse_part_of_pool(caller, pool)
+        refuse_part_of_pool(caller, pool)
         async with self._database.read() as connection:
             end = await books.find(connection, pool)
             if end is None or after > end.sequence:
@@ -103,7 +103,7 @@ class Proofs:
 
     async def entries(self, *, caller: Caller, pool: str, after: int) -> EntryPage:
         """The next entries behind one, as an export keeps them."""
-        _refuse_part_of_pool(caller, pool)
+        refuse_part_of_pool(caller, pool)
         async with self._database.read() as connection:
             page = await journals.entries(connection, pool=pool, after=after, count=ENTRIES_PER_PAGE_MAX)
         return EntryPage(
@@ -115,7 +115,7 @@ class Proofs:
 
     async def anchor(self, *, caller: Caller, pool: str, on: date) -> Anchor:
         """The anchor (锚) of a day, to be printed and kept elsewhere."""
-        _refuse_part_of_pool(caller, pool)
+        refuse_part_of_pool(caller, pool)
         async with self._database.read() as connection:
             last = await journals.last_booked(connection, pool=pool, on=on)
         if last is None:
@@ -128,10 +128,3 @@ class Proofs:
             voucher=f"{last.year}-{last.number:06d}",
             hash=last.hash.hex(),
         )
-
-
-def _refuse_part_of_pool(caller: Caller, pool: str) -> None:
-    """The chain is the whole pool's: whoever sees one county of it does not see the chain."""
-    refuse_other_pools(caller, pool)
-    if not caller.scope.covers(pool=pool):
-        raise NotFound(f"没有统筹区 {pool} 的账, 或不在您的权限范围内。")

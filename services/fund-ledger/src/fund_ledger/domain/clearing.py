@@ -1,0 +1,90 @@
+"""Clearing between counties (分县清算): a county's deficit of the year is its own, the city's total is not touched.
+
+It is covered by the county's accumulated surplus first; what is left is a claim on the county's
+treasury, which stands in the county's book as an asset and in the city's own book against it.
+Pack parameter: `fund.county_clearing`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from fund_ledger.domain.journal import Line
+from fund_ledger.domain.periods import SURPLUS, BookBalance
+
+# Where a claim on a treasury stands (暂付款).
+CLAIM = "1101"
+
+
+@dataclass(frozen=True, slots=True)
+class CountyClearing:
+    """One county's year in fen. The surplus before the year may be negative where claims are still open."""
+
+    county: str
+    income_fen: int
+    expense_fen: int
+    result_fen: int
+    surplus_before_fen: int
+    from_surplus_fen: int
+    claim_fen: int
+    surplus_after_fen: int
+
+
+def cleared(
+    *,
+    pool: str,
+    counties: Iterable[str],
+    year: Iterable[BookBalance],
+    before: Iterable[BookBalance],
+    kinds: Mapping[str, str],
+) -> list[CountyClearing]:
+    """Each county's clearing: from the year's income and expense and the surplus (credit) before it.
+
+    Money of the pool itself belongs to no county and covers none.
+    """
+    income: dict[str, int] = {}
+    expense: dict[str, int] = {}
+    for each in year:
+        side = {"income": income, "expense": expense}.get(kinds[each.account])
+        if side is not None:
+            side[each.county] = side.get(each.county, 0) + each.fen
+    surplus: dict[str, int] = {}
+    for each in before:
+        if each.account == SURPLUS:
+            surplus[each.county] = surplus.get(each.county, 0) - each.fen
+    told = []
+    for county in sorted({*counties, *income, *expense, *surplus} - {pool}):
+        income_fen, expense_fen = -income.get(county, 0), expense.get(county, 0)
+        result_fen, before_fen = income_fen - expense_fen, surplus.get(county, 0)
+        deficit_fen = max(-result_fen, 0)
+        from_surplus_fen = min(deficit_fen, max(before_fen, 0))
+        claim_fen = deficit_fen - from_surplus_fen
+        told.append(
+            CountyClearing(
+                county=county,
+                income_fen=income_fen,
+                expense_fen=expense_fen,
+                result_fen=result_fen,
+                surplus_before_fen=before_fen,
+                from_surplus_fen=from_surplus_fen,
+                claim_fen=claim_fen,
+                surplus_after_fen=before_fen + result_fen + claim_fen,
+            )
+        )
+    return told
+
+
+def claims(*, pool: str, counties: Sequence[CountyClearing]) -> list[Line]:
+    """What the clearing books: every account's total over the pool stays what it was."""
+    lines: list[Line] = []
+    for each in counties:
+        if each.claim_fen:
+            lines += [
+                Line(account=CLAIM, county=each.county, amount_fen=each.claim_fen),
+                Line(account=SURPLUS, county=each.county, amount_fen=-each.claim_fen),
+            ]
+    if total := sum(each.claim_fen for each in counties):
+        lines += [
+            Line(account=SURPLUS, county=pool, amount_fen=total),
+            Line(account=CLAIM, county=pool, amount_fen=-total),
+        ]
+    return lines
