@@ -8,9 +8,9 @@ later in order of approval holds.
 
 import itertools
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -74,6 +74,29 @@ class SuppliedValue:
             **{each: str(record.get(each) or "") for each in ("source", "entered_by", "approved_by")},
         )
 
+    def without(self, later: "SuppliedValue") -> Iterator["SuppliedValue"]:
+        """What is left of this value where a later one speaks of the same."""
+        about = (self.pool, self.parameter, self.qualifiers)
+        if about != (later.pool, later.parameter, later.qualifiers) or later.end < self.start or self.end < later.start:
+            yield self
+            return
+        if self.start < later.start:
+            yield replace(self, end=later.start - timedelta(days=1))
+        if later.end < self.end:
+            yield replace(self, start=later.end + timedelta(days=1))
+
+    def as_record(self) -> dict[str, Any]:
+        """What `from_record` reads, in the order in which a reader looks for it."""
+        record = {
+            "parameter": self.parameter,
+            "qualifiers": dict(self.qualifiers),
+            "value": json.loads(self.written),
+            "from": self.start,
+            "to": None if self.end == OPEN_END else self.end,
+            **{name: said for name in ("source", "entered_by", "approved_by") if (said := getattr(self, name))},
+        }
+        return {name: said for name, said in record.items() if name != "qualifiers" or said}
+
 
 def _refused(field: str, reason: str) -> InvalidInput:
     return InvalidInput(f"补录的参数值有误：{reason}。", errors=[FieldError(field, reason)])
@@ -121,20 +144,45 @@ class Supplied:
             raise InvalidInput(f"没有这个文件夹：{folder}。", errors=[FieldError("supplied", "文件夹不存在")])
         supplied = cls()
         for path in sorted(folder.glob("*.yaml")):
-            try:
-                content = read_yaml(path)
-                records = _file_records(path.stem, content)
-            except (OSError, ValueError) as error:
-                raise InvalidInput(
-                    f"补录文件无法读取：{error}。", errors=[FieldError(path.name, str(error))]
-                ) from error
-            supplied = supplied.and_also(cls.from_records(records))
+            supplied = supplied.and_also(cls.from_file(path))
+        return supplied
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """From the file of one pool, named after its code."""
+        try:
+            records = _file_records(path.stem, read_yaml(path))
+        except (OSError, ValueError) as error:
+            raise InvalidInput(f"补录文件无法读取：{error}。", errors=[FieldError(path.name, str(error))]) from error
+        supplied = cls.from_records(records)
         supplied._refuse_ambiguity()
         return supplied
 
     def and_also(self, later: "Supplied") -> Self:
         """These and later ones, which hold where both speak of the same days."""
         return type(self)(self.values + later.values)
+
+    def settled(self) -> Self:
+        """What holds of them: where two speak of the same days the later one, the earlier cut to its other days."""
+        kept: list[SuppliedValue] = []
+        for value in self.values:
+            kept = [piece for each in kept for piece in each.without(value)] + [value]
+        return type(self)(tuple(kept))
+
+    def as_file(self, pool: str) -> dict[str, Any]:
+        """What `from_folder` reads from a pool's file."""
+        statistics: dict[str, dict[int, Any]] = {}
+        values = []
+        for value in sorted(
+            self.of_pool(pool).settled().values, key=lambda v: (v.parameter, str(v.qualifiers), v.start)
+        ):
+            record = value.as_record()
+            if value.parameter in STATISTICS:
+                said = {name: each for name, each in record.items() if name in STATISTIC_MEMBERS}
+                statistics.setdefault(value.parameter, {})[value.start.year] = said
+            else:
+                values.append(record)
+        return {"pool": pool, "statistics": statistics, "values": values}
 
     def of_pool(self, pool: str) -> "Supplied":
         return Supplied(tuple(value for value in self.values if value.pool == pool))
@@ -158,9 +206,10 @@ def _file_records(pool: str, content: Any) -> list[dict[str, Any]]:
     for name, years in (content.get("statistics") or {}).items():
         if name not in STATISTICS:
             raise ValueError(f"no such statistic: {name}")
-        for year, said in years.items():
-            if type(year) is not int or not 1900 < year < 2200:
-                raise ValueError(f"{name}: no year: {year}")
+        for written, said in years.items():
+            year = int(written) if str(written).isdecimal() else 0  # a JSON key is a text
+            if not 1900 < year < 2200:
+                raise ValueError(f"{name}: no year: {written}")
             if not isinstance(said, dict) or not {"value"} <= set(said) <= STATISTIC_MEMBERS:
                 raise ValueError(f"{name} {year} must say value, source, entered_by, approved_by")
             records.append(statistic_record(pool, name, year, **said))
