@@ -325,15 +325,22 @@ def error_file(file: BulkFile, errors: Iterable[FieldError] = (), *, form: Liter
     bad = file.rows.filter(pl.col(LINE).is_in(list(reasons)))
     head = (LINE_TITLE, *titles.values(), REASON_TITLE)
     lines = ((str(line), *(cell or "" for cell in cells), "；".join(reasons[line])) for line, *cells in bad.iter_rows())
-    return _xlsx(head, lines) if form == "xlsx" else _csv(head, lines)
+    return table_file(head, lines, form=form, sheet="错误")
 
 
-def _xlsx(head: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> bytes:
+def table_file(
+    head: tuple[str, ...], lines: Iterable[tuple[str, ...]], *, form: Literal["xlsx", "csv"], sheet: str
+) -> bytes:
+    """A table for a clerk or another office; every cell is a text, so that no number loses digits."""
+    return _xlsx(head, lines, sheet) if form == "xlsx" else _csv(head, lines)
+
+
+def _xlsx(head: tuple[str, ...], lines: Iterable[tuple[str, ...]], name: str) -> bytes:
     buffer = io.BytesIO()
     with xlsxwriter.Workbook(buffer, {"in_memory": True, "constant_memory": True}) as book:
         # Text cells: no formula, and a number that is corrected by hand keeps its digits.
         text = book.add_format({"num_format": "@"})
-        sheet = book.add_worksheet("错误")
+        sheet = book.add_worksheet(name)
         sheet.set_column(0, len(head) - 1, 20, text)
         for row, cells in enumerate((head, *lines)):
             for at, cell in enumerate(cells):

@@ -12,6 +12,7 @@ from enrollment.api.persons import coverages_router, persons_router
 from enrollment.api.policy_values import policy_values_router
 from enrollment.api.reports import reports_router
 from enrollment.api.timelines import timelines_router
+from enrollment.api.withholdings import withholdings_router
 from enrollment.storage.identities import Identities
 from enrollment.storage.tables import METADATA, SPINE
 from enrollment.usecases.accounts import Accounts
@@ -29,6 +30,7 @@ from enrollment.usecases.refunds import Refunds
 from enrollment.usecases.reports import Reports
 from enrollment.usecases.startup_money import StartupMoney
 from enrollment.usecases.timelines import Timelines
+from enrollment.usecases.withholdings import Withholdings
 
 
 def build(resources: Resources) -> Parts:
@@ -50,6 +52,7 @@ def build(resources: Resources) -> Parts:
             contributions_router(ContributionRuns(database), Receipts(database), StartupMoney(database)),
             accounts_router(Accounts(database), Corrections(database), PersonReceipts(database), Refunds(database)),
             timelines_router(Timelines(database), resources.clock),
+            withholdings_router(Withholdings(database, identities)),
             policy_values_router(PolicyValues(database)),
         ],
         loops=[imports.run],

@@ -45,7 +45,7 @@ def read_day(text: str) -> date:
         raise ValueError("没有这一天；请核对日期") from None
 
 
-def _fen(text: str) -> int:
+def read_fen(text: str) -> int:
     found = _YUAN.fullmatch(text)
     if found is None:
         raise ValueError("金额应以元为单位，只写数字，最多两位小数，不写千位逗号")
@@ -79,7 +79,7 @@ def read_row(
         category=_CATEGORY_CODES.get(category, category),
         start=read("start", read_day),
         end=read("end", read_day),
-        base_fen=read("base_yuan", _fen),
+        base_fen=read("base_yuan", read_fen),
         marks=read("marks", _marks),
     )
     found = checked(claim, territory)

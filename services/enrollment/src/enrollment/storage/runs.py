@@ -106,6 +106,12 @@ async def get(connection: AsyncConnection, run_id: UUID, *, for_update: bool = F
     return (await connection.execute(query.with_for_update() if for_update else query)).one_or_none()
 
 
+async def of_month(connection: AsyncConnection, pool: str, month: Month) -> Row[Any] | None:
+    """The run of a pool and month, locked."""
+    query = select(contribution_run).where(contribution_run.c.pool == pool, contribution_run.c.month == str(month))
+    return (await connection.execute(query.with_for_update())).one_or_none()
+
+
 async def totals(connection: AsyncConnection, run_id: UUID, scope: Scope) -> Sequence[Row[Any]]:
     query = select(run_total).where(run_total.c.run_id == run_id, within(scope, region=run_total.c.county))
     ordered = query.order_by(run_total.c.county, run_total.c.category, run_total.c.payer)
