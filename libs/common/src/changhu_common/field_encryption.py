@@ -183,9 +183,10 @@ class FieldCipher:
                 f"{table}.{column} of {row} was changed, moved from another cell or written with another key"
             ) from error
 
-    def needs_reencryption(self, ciphertext: bytes) -> bool:
-        """Whether another than the current key wrote it."""
-        return _divided(ciphertext)[0] != self._current
+    @property
+    def head(self) -> bytes:
+        """What every ciphertext of the current key begins with, and no other."""
+        return self._current
 
 
 def _divided(ciphertext: bytes) -> tuple[bytes, bytes]:
@@ -228,9 +229,10 @@ class BlindIndex:
         others = [head for head in self._digests if head != self._current]
         return [self._under(head, value) for head in (self._current, *others)]
 
-    def needs_reindexing(self, digest: bytes) -> bool:
-        """Whether another than the current key made it."""
-        return not digest.startswith(self._current)
+    @property
+    def head(self) -> bytes:
+        """What every digest of the current key begins with, and no other."""
+        return self._current
 
     def _under(self, head: bytes, value: str) -> bytes:
         digest = self._digests[head].copy()  # the key's schedule is worked out once, not for each row

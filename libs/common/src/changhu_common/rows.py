@@ -52,6 +52,23 @@ async def insert_rows(
     return results
 
 
+async def update_rows(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Set the other columns of rows (all with the same columns) by their `id`, in as few statements."""
+    if not rows:
+        return
+    columns = tuple(rows[0])
+    names = ", ".join(f'"{name}"' for name in columns)
+    arrays = ", ".join(f"CAST(:c{n} AS {array_type(table.c[name])})" for n, name in enumerate(columns))
+    changed = ", ".join(f'"{name}" = given."{name}"' for name in columns if name != "id")
+    given = f"FROM unnest({arrays}) AS given ({names})"
+    statement = text(f'UPDATE "{table.name}" SET {changed} {given} WHERE "{table.name}".id = given.id')  # noqa: S608 (names are ours)
+    for first in range(0, len(rows), ROWS_PER_STATEMENT):
+        part = rows[first : first + ROWS_PER_STATEMENT]
+        await connection.execute(
+            statement, {f"c{n}": _array(table.c[name], part, name) for n, name in enumerate(columns)}
+        )
+
+
 def array_type(column: Column[Any]) -> str:
     """The SQL type of an array of a column's values, as in `bigint[]`."""
     return f"{column.type.compile(_DIALECT)}[]"

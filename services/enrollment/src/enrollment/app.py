@@ -55,7 +55,7 @@ def build(resources: Resources) -> Parts:
             withholdings_router(Withholdings(database, identities)),
             policy_values_router(PolicyValues(database)),
         ],
-        loops=[imports.run],
+        loops=[imports.run, identities.rekeying(database).run],
         backlog=imports.waiting,
     )
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from changhu_common.rekeying import Rekeying, SealedRows
 from changhu_common.service import Parts, Resources, Service
 
 from provider_registry.api.organizations import organizations_router
@@ -10,7 +11,7 @@ from provider_registry.api.prices import prices_router
 from provider_registry.api.staff import staff_router
 from provider_registry.api.visits import visits_router
 from provider_registry.consumers.persons import subscription
-from provider_registry.storage.tables import METADATA, SPINE
+from provider_registry.storage.tables import METADATA, SPINE, staff
 from provider_registry.usecases.agreements import Agreements
 from provider_registry.usecases.organizations import Organizations
 from provider_registry.usecases.persons import Persons
@@ -20,18 +21,21 @@ from provider_registry.usecases.staff import Staff
 from provider_registry.usecases.visit_reading import VisitReading
 from provider_registry.usecases.visits import Visits
 
+SEALED = (SealedRows(table=staff, sealed=("name",)),)
+
 
 def build(resources: Resources) -> Parts:
-    database = resources.database
+    database, cipher = resources.database, resources.settings.field_cipher()
     return Parts(
         routers=[
             organizations_router(Organizations(database), Agreements(database)),
-            staff_router(Staff(database, resources.settings.field_cipher())),
+            staff_router(Staff(database, cipher)),
             prices_router(Prices(database)),
             plans_router(Plans(database)),
             visits_router(Visits(database), VisitReading(database)),
         ],
         subscription=subscription(Persons()),
+        loops=[Rekeying(database, cipher, SEALED).run],
     )
 
 

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from changhu_common.database import Database
 from changhu_common.field_encryption import BlindIndex, FieldCipher
+from changhu_common.rekeying import Digest, Rekeying, SealedRows
 from changhu_common.resident_numbers import ResidentNumber, masked
 from changhu_common.settings import ServiceSettings
 from sqlalchemy import Row
+
+from enrollment.storage.tables import person, rejected_row
 
 PERSON = "person"
 RESIDENT_NUMBER = "person.resident_number"
@@ -76,11 +80,20 @@ class Identities:
 
     def identity_index(self, number: str, name: str) -> bytes:
         """A digest of number and name together: equal for the same person alone, so no two names can be matched."""
-        return self._identity.of(f"{number}\0{name}")
+        return self._identity.of(_identity(number, name))
 
     def identity_of(self, row: Row[Any], *, name: str) -> bytes:
         """The digest of a stored person under another name."""
         return self.identity_index(self.open(row.id, "resident_number", row.resident_number), name)
+
+    def rekeying(self, database: Database) -> Rekeying:
+        """What moves persons and rejected rows over to the current keys."""
+        digests = {
+            "resident_number_index": Digest(self._index, lambda said: said["resident_number"]),
+            "identity_index": Digest(self._identity, lambda said: _identity(said["resident_number"], said["name"])),
+        }
+        persons = SealedRows(table=person, sealed=("name", "resident_number", "phone"), digests=digests)
+        return Rekeying(database, self._cipher, (persons, SealedRows(table=rejected_row, sealed=("cells",))))
 
     def seal(self, row: UUID | str, column: str, plain: str, *, table: str = PERSON) -> bytes:
         return self._cipher.encrypt(plain, table=table, column=column, row=row)
@@ -101,6 +114,10 @@ class Identities:
             resident_number=masked(self.open(row.id, "resident_number", row.resident_number)),
             phone=masked(self.open(row.id, "phone", row.phone)) if row.phone else None,
         )
+
+
+def _identity(number: str, name: str) -> str:
+    return f"{number}\0{name}"
 
 
 def masked_cells(cells: Mapping[str, Any]) -> dict[str, Any]:
