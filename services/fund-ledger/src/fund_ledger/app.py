@@ -9,6 +9,7 @@ from fund_ledger.api.books import books_router
 from fund_ledger.api.drafts import drafts_router
 from fund_ledger.api.periods import periods_router
 from fund_ledger.api.proof import proof_router
+from fund_ledger.api.reports import reports_router
 from fund_ledger.consumers.facts import subscription
 from fund_ledger.storage.tables import METADATA, SPINE
 from fund_ledger.usecases.books import Books
@@ -16,6 +17,7 @@ from fund_ledger.usecases.drafts import Drafts
 from fund_ledger.usecases.periods import Lag, Periods
 from fund_ledger.usecases.proof import Proofs
 from fund_ledger.usecases.recurring import Recurring
+from fund_ledger.usecases.reports import Reports
 
 
 def build(resources: Resources) -> Parts:
@@ -38,6 +40,7 @@ def parts(resources: Resources, lag: Lag) -> Parts:
             proof_router(Proofs(database), clock),
             periods_router(Periods(database, clock, lag)),
             drafts_router(Drafts(database), recurring),
+            reports_router(Reports(database), clock),
         ],
         subscription=subscription(books),
         loops=[recurring.run],

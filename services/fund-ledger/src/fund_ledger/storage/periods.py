@@ -8,16 +8,7 @@ from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from fund_ledger.domain.periods import BookBalance
-from fund_ledger.storage.tables import book, daily_total, draft, journal, period
-
-
-async def first_booked(connection: AsyncConnection, pool: str) -> date | None:
-    """The first accounting day of a pool's books."""
-    found: date | None = await connection.scalar(
-        select(func.min(daily_total.c.accounting_on)).where(daily_total.c.pool == pool)
-    )
-    return found
+from fund_ledger.storage.tables import book, draft, journal, period
 
 
 async def some(connection: AsyncConnection, pool: str) -> Sequence[Row[*tuple[Any, ...]]]:
@@ -45,25 +36,6 @@ async def change(connection: AsyncConnection, pool: str, month: date, **values: 
 async def open_from(connection: AsyncConnection, pool: str, day: date) -> None:
     """From this day on is open; the caller holds the pool's lock."""
     await connection.execute(update(book).where(book.c.pool == pool).values(open_from=day))
-
-
-async def balances(
-    connection: AsyncConnection, *, pool: str, until: date, since: date = date.min, with_carries: bool = True
-) -> list[BookBalance]:
-    """What each account comes to in each book over accounting days, both included."""
-    columns = (daily_total.c.account, daily_total.c.county, daily_total.c.scheme)
-    rows = await connection.execute(
-        select(*columns, func.sum(daily_total.c.debit_fen - daily_total.c.credit_fen).label("fen"))
-        .where(
-            daily_total.c.pool == pool,
-            daily_total.c.accounting_on.between(since, until),
-            *(() if with_carries else (daily_total.c.carries.is_(False),)),
-        )
-        .group_by(*columns)
-    )
-    return [
-        BookBalance(account=row.account, county=row.county, scheme=row.scheme or None, fen=int(row.fen)) for row in rows
-    ]
 
 
 async def drafts_waiting(connection: AsyncConnection, pool: str, until: date) -> int:

@@ -9,6 +9,7 @@ from changhu_common.scoped_rows import within
 from sqlalchemy import BigInteger, Row, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from fund_ledger.domain.periods import BookBalance
 from fund_ledger.storage.tables import daily_total
 
 
@@ -37,3 +38,43 @@ async def balances(
 def _sum(column: Any) -> Any:
     """The sum of bigints is numeric in PostgreSQL; fen stay ints."""
     return cast(func.sum(column), BigInteger).label(column.name)
+
+
+async def by_book(
+    connection: AsyncConnection,
+    *,
+    pool: str,
+    until: date,
+    since: date = date.min,
+    with_carries: bool = True,
+    scope: Scope | None = None,
+    county: str | None = None,
+    scheme: str | None = None,
+) -> list[BookBalance]:
+    """What each account comes to in each book over accounting days, both included; `carries` are a year end's."""
+    columns = (daily_total.c.account, daily_total.c.county, daily_total.c.scheme)
+    conditions = [daily_total.c.pool == pool, daily_total.c.accounting_on.between(since, until)]
+    if not with_carries:
+        conditions.append(daily_total.c.carries.is_(False))
+    if scope is not None:
+        conditions.append(within(scope, region=daily_total.c.county))
+    if county is not None:
+        conditions.append(daily_total.c.county == county)
+    if scheme is not None:
+        conditions.append(daily_total.c.scheme == scheme)
+    rows = await connection.execute(
+        select(*columns, func.sum(daily_total.c.debit_fen - daily_total.c.credit_fen).label("fen"))
+        .where(*conditions)
+        .group_by(*columns)
+    )
+    return [
+        BookBalance(account=row.account, county=row.county, scheme=row.scheme or None, fen=int(row.fen)) for row in rows
+    ]
+
+
+async def first_day(connection: AsyncConnection, pool: str) -> date | None:
+    """The first accounting day of a pool's books."""
+    found: date | None = await connection.scalar(
+        select(func.min(daily_total.c.accounting_on)).where(daily_total.c.pool == pool)
+    )
+    return found

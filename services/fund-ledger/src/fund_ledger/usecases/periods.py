@@ -29,7 +29,7 @@ from fund_ledger.domain.periods import (
     refuse_unless_last_closed,
     refuse_unless_next,
 )
-from fund_ledger.storage import books, drafts, journals, periods
+from fund_ledger.storage import books, drafts, journals, periods, totals
 from fund_ledger.usecases.books import refuse_part_of_pool
 from fund_ledger.usecases.posting import post
 
@@ -85,7 +85,7 @@ class Periods:
         async with self._database.read() as connection:
             known = await periods.some(connection, pool)
             head = await books.find(connection, pool)
-            due = (head.open_from if head else None) or await periods.first_booked(connection, pool)
+            due = (head.open_from if head else None) or await totals.first_day(connection, pool)
         views = [_view(row) for row in known]
         if due is not None and str(Month.of(due)) not in {view.month for view in views}:
             views.insert(0, PeriodView(pool=pool, month=str(Month.of(due)), status="open"))
@@ -108,7 +108,7 @@ class Periods:
             refuse_unless_next(
                 month=month,
                 open_from=head.open_from,
-                first_booked=await periods.first_booked(connection, pool),
+                first_booked=await totals.first_day(connection, pool),
                 today=self._clock.today(),
             )
             failed = [check for check in await _checks(connection, pool, month, lag) if not check.holds]
@@ -199,7 +199,7 @@ class Periods:
 
 async def _checks(connection: AsyncConnection, pool: str, month: Month, lag: Mapping[str, int]) -> list[Check]:
     sums: dict[tuple[str, str | None], int] = {}
-    for each in await periods.balances(connection, pool=pool, until=month.last):
+    for each in await totals.by_book(connection, pool=pool, until=month.last):
         book = (each.county, each.scheme)
         sums[book] = sums.get(book, 0) + each.fen
     unbalanced = sorted(county for (county, _), fen in sums.items() if fen)
@@ -219,7 +219,7 @@ async def _end_year(transaction: Transaction, head: Head, month: Month) -> None:
     pool, connection = head.pool, transaction.connection
     kinds = {number: account.kind for number, account in chart().accounts.items()}
     counties = await _clearing(connection, pool, month.year) if _clearing_rule(pool, month.last) else []
-    balances = await periods.balances(connection, pool=pool, until=month.last)
+    balances = await totals.by_book(connection, pool=pool, until=month.last)
     made = [
         _year_end_journal(pool, month.last, source, title, lines, head.sequence)
         for source, title, lines in (
@@ -274,8 +274,8 @@ async def _clearing(connection: AsyncConnection, pool: str, year: int) -> list[C
     return cleared(
         pool=pool,
         counties=load_pack(pool).counties,
-        year=await periods.balances(connection, pool=pool, since=first, until=last, with_carries=False),
-        before=await periods.balances(connection, pool=pool, until=date(year - 1, 12, 31)),
+        year=await totals.by_book(connection, pool=pool, since=first, until=last, with_carries=False),
+        before=await totals.by_book(connection, pool=pool, until=date(year - 1, 12, 31)),
         kinds={number: account.kind for number, account in chart().accounts.items()},
     )
 
