@@ -59,7 +59,7 @@ def print_month(answer: Mapping[str, Any]) -> None:
 def _beside(answer: Mapping[str, Any]) -> list[str]:
     """That a draft answered, and what was read into the document to answer."""
     draft = [f"按征求意见稿试算，尚未施行：{answer['document']}"] if answer.get("draft") else []
-    return [*draft, *(f"· {reading}" for reading in answer.get("readings", ()))]
+    return [*draft, *(f"·{reading}" for reading in answer.get("readings", ()))]
 
 
 PRINTERS: Final[Mapping[str, Callable[[Mapping[str, Any]], None]]] = {
