@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from changhu_standalone.cli import asking, deploying, ledger, policy, running, trying
+from changhu_standalone.cli import asking, deploying, ledger, policy, running, simulating, trying
 
 app = typer.Typer(
     name="changhu",
@@ -16,6 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback must not print people's data
 )
 app.add_typer(trying.app, name="try")
+policy.app.command()(simulating.simulate)
 app.add_typer(policy.app, name="policy")
 app.add_typer(asking.dead_letters, name="dead-letters")
 app.add_typer(ledger.app, name="ledger")

@@ -260,17 +260,12 @@ def exact_sum(fen: Fen, times: Integers) -> int:
 class Compared:
     """An amount under the pack in force and under the draft, in fen, and who owes it."""
 
-    category: str | None = None
-    county: str | None = None
-    payer: str | None = None
+    category: str
+    county: str
     persons: int
     draft_persons: int
     due_fen: int
     draft_fen: int
-
-    @property
-    def difference_fen(self) -> int:
-        return self.draft_fen - self.due_fen
 
 
 def compared_at(now: Charged, draft: Charged) -> Iterator[Compared]:
