@@ -52,7 +52,7 @@ def print_month(answer: Mapping[str, Any]) -> None:
     table.add_section()
     table.add_row("合计", *(yuan(answer[name]) for name in ("cost_fen", "fund_fen", "person_fen")), "")
     limit = answer["limit_fen"]
-    left = "无限额" if limit is None else f"限额{yuan(limit)}元，余{yuan(answer['limit_left_fen'])}元"
+    left = "没有适用的限额" if limit is None else f"限额{yuan(limit)}元，余{yuan(answer['limit_left_fen'])}元"
     put(table, *_beside(answer), f"{left}；政策版本 {answer['pack_version']}")
 
 
