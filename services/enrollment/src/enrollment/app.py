@@ -7,6 +7,7 @@ from changhu_common.service import Parts, Resources, Service
 from enrollment.api.accounts import accounts_router
 from enrollment.api.circumstances import circumstances_router
 from enrollment.api.contributions import contributions_router
+from enrollment.api.families import families_router
 from enrollment.api.imports import imports_router
 from enrollment.api.persons import coverages_router, persons_router
 from enrollment.api.policy_values import policy_values_router
@@ -21,6 +22,7 @@ from enrollment.usecases.conflicts import Conflicts
 from enrollment.usecases.contribution_runs import ContributionRuns
 from enrollment.usecases.corrections import Corrections
 from enrollment.usecases.coverages import Coverages
+from enrollment.usecases.families import Families
 from enrollment.usecases.imports import Imports
 from enrollment.usecases.person_receipts import PersonReceipts
 from enrollment.usecases.persons import Persons
@@ -53,6 +55,7 @@ def build(resources: Resources) -> Parts:
             accounts_router(Accounts(database), Corrections(database), PersonReceipts(database), Refunds(database)),
             timelines_router(Timelines(database), resources.clock),
             withholdings_router(Withholdings(database, identities)),
+            families_router(Families(database)),
             policy_values_router(PolicyValues(database)),
         ],
         loops=[imports.run, identities.rekeying(database).run],

@@ -38,6 +38,7 @@ class NewCoverage(Body):
     start: date
     end: date | None = None
     base_fen: int | None = None
+    guardian_id: UUID | None = None
 
 
 class NewPerson(Body):
@@ -116,7 +117,7 @@ def persons_router(persons: Persons, clock: Clock) -> APIRouter:
             phone=body.phone,
             family_account=body.family_account,
         )
-        return await persons.enroll(caller=caller, asked=asked, claim=claim)
+        return await persons.enroll(caller=caller, asked=asked, claim=claim, guardian_id=body.coverage.guardian_id)
 
     @router.post("/persons/search")
     async def search(caller: Reader, body: NumberSearch) -> Found:

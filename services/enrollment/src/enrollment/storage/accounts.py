@@ -41,10 +41,13 @@ _OF_RUN = text(_CELLS.format(which="run_id = :run AND person_id = ANY(CAST(:pers
 _OF_PERSON = text(_CELLS.format(which="person_id = :person"))
 
 # The month as it is known now, for those of a run; nothing where nobody is insured any more. A mark with dated
-# records counts where it holds on the month's first day, as base and category do.
+# records, and a relative's account, count where they hold on the month's first day, as base and category do.
 _RECOUNTED = text(
     """
-    SELECT due.person_id, due.period, due.county, insured.category, insured.base_fen, person.family_account,
+    SELECT due.person_id, due.period, due.county, insured.category, insured.base_fen, coalesce((
+            SELECT bool_or(consented_on <= :first AND (revoked_on IS NULL OR revoked_on >= :first))
+            FROM family_account AS paying WHERE paying.person_id = person.id
+        ), person.family_account) AS family_account,
         coalesce((
             SELECT jsonb_agg(DISTINCT mark ORDER BY mark) FROM (
                 SELECT jsonb_array_elements_text(person.marks) AS mark

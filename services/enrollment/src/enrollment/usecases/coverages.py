@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from enrollment.domain.registration import COVERAGE_RULES, Claim, PeriodInvalid, faults_of, refuse
 from enrollment.storage import persons, versions
 from enrollment.storage.tables import coverage, person, suspension
+from enrollment.usecases.families import name_guardian
 from enrollment.usecases.persons import Persons, PersonView
 from enrollment.usecases.telling import tell
 from enrollment.usecases.territories import territory_of
@@ -75,6 +76,7 @@ class Coverages:
         start: date,
         end: date | None,
         base_fen: int | None,
+        guardian_id: UUID | None = None,
     ) -> PersonView:
         """Insure a person in one more category or period."""
         async with self._database.change(asked) as tx:
@@ -90,6 +92,7 @@ class Coverages:
             )
             territory = await territory_of(tx.connection, caller.scope, today=day_of(tx.now))
             refuse(faults_of(claim, territory, COVERAGE_RULES))
+            await name_guardian(tx, caller=caller, person=row, category=category, guardian_id=guardian_id, since=start)
             coverage_id = new_id()
             await _write(
                 tx.connection,

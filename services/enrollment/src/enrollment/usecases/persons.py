@@ -29,6 +29,7 @@ from enrollment.domain.registration import (
 from enrollment.storage import persons
 from enrollment.storage.identities import Identities
 from enrollment.storage.tables import person
+from enrollment.usecases.families import name_guardian
 from enrollment.usecases.telling import tell
 from enrollment.usecases.territories import territory_of
 
@@ -165,8 +166,10 @@ class Persons:
         self._database = database
         self._identities = identities
 
-    async def enroll(self, *, caller: Caller, asked: AskedChange, claim: Claim) -> PersonView:
-        """Register a person with a first coverage (参保登记)."""
+    async def enroll(
+        self, *, caller: Caller, asked: AskedChange, claim: Claim, guardian_id: UUID | None = None
+    ) -> PersonView:
+        """Register a person with a first coverage (参保登记); a minor's is through a guardian."""
         async with self._database.change(asked) as tx:
             territory = await territory_of(tx.connection, caller.scope, today=day_of(tx.now))
             entered = registered(claim, territory)
@@ -181,6 +184,9 @@ class Persons:
             await persons.add_coverage(tx.connection, [new_coverage(entered, person_id, coverage_id)])
             await persons.set_bases(tx.connection, first_base(entered, coverage_id))
             row = (await persons.get(tx.connection, [person_id], caller.scope))[0]
+            await name_guardian(
+                tx, caller=caller, person=row, category=entered.category, guardian_id=guardian_id, since=entered.start
+            )
             insured = (await persons.insurance(tx.connection, [person_id]))[person_id]
             tx.emit(persons.state(PersonEnrolled, row, insured))
             tx.record(AuditEntry("person.enrolled", "person", person_id, after=audited(entered)))
