@@ -137,12 +137,12 @@ def upgrade() -> None:
             f"CREATE TRIGGER {column}_exists AFTER INSERT ON {table} REFERENCING NEW TABLE AS added"
             f" FOR EACH STATEMENT EXECUTE FUNCTION refuse_unknown('{column}', '{target}')"
         )
-    # One explanation for everybody in one position, instead of one in each due.
+    # One rule for everybody who was counted by it, instead of an explanation in each due.
     op.create_table(
         "due_rule",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("pack_version", sa.Text(), nullable=False),
-        sa.Column("parts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("rule", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_due_rule")),
     )
     refuse_changes("due_rule")

@@ -104,11 +104,12 @@ class ContributionRule:
         else:
             base = base_fen
         parts = _one_of_each(
-            part for share, fen in zip(self.shares, self._amounts(base), strict=True) for part in share.parts(fen)
+            part for share, fen in zip(self.shares, self.amounts(base), strict=True) for part in share.parts(fen)
         )
         return Contribution(period=self.period, due_fen=sum(part.fen for part in parts), parts=parts)
 
-    def _amounts(self, base: Fraction | int) -> list[int]:
+    def amounts(self, base: Fraction | int) -> list[int]:
+        """What each share comes to of a base."""
         if self.rest is None:
             return [_portion(base, share.rate) for share in self.shares]
         rate = sum((share.rate for share in self.shares), Fraction(0))

@@ -1,5 +1,6 @@
 """Contribution runs in the database: whom a month is due from, what stands due, and what came in."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -13,35 +14,49 @@ from sqlalchemy import Row, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from enrollment.storage.tables import contribution_run, due, receipt, run_total
+from enrollment.domain.contribution import ContributionRule
+from enrollment.storage.rules_in_sql import CountedInSql, rule_as_json
+from enrollment.storage.tables import contribution_run, due, due_rule, receipt, run_total
 
 # Insured on a day of the month, alive on its first, and not in this run yet. Who changed category
 # within the month is counted once, in the category that the month began with.
-_DUE_FROM = """
+_CANDIDATES = text(
+    """
+    CREATE TEMPORARY TABLE candidate ON COMMIT DROP AS
+    SELECT DISTINCT ON (person.id) person.id AS person_id, coverage.category, person.county, person.marks,
+        person.family_account,
+        (SELECT base_fen FROM contribution_base
+         WHERE coverage_id = coverage.id AND since <= :first ORDER BY since DESC LIMIT 1) AS base_fen
     FROM person
-    JOIN coverage ON coverage.person_id = person.id
+    JOIN coverage ON coverage.pool = person.pool AND coverage.person_id = person.id
         AND coverage.start <= :last AND (coverage."end" IS NULL OR coverage."end" >= :first)
     WHERE person.pool = :pool AND (person.died_on IS NULL OR person.died_on >= :first)
         AND NOT EXISTS (SELECT FROM due WHERE due.person_id = person.id AND due.run_id = :run)
-"""
-_CASES = text(f"SELECT DISTINCT coverage.category, person.county, person.marks, person.family_account {_DUE_FROM}")
-_CANDIDATES = text(
-    f"""
-    SELECT DISTINCT ON (person.id) person.id, coverage.category, person.county, person.marks, person.family_account,
-        (SELECT base_fen FROM contribution_base
-         WHERE coverage_id = coverage.id AND since <= :first ORDER BY since DESC LIMIT 1) AS base_fen
-    {_DUE_FROM} AND person.id > :after
-    ORDER BY person.id, coverage.start LIMIT :limit
-    """  # noqa: S608 (no part of it comes from outside)
+    ORDER BY person.id, coverage.start
+    """
 )
-# What is summed is what is stored, whoever wrote it.
+_CASES = text("SELECT DISTINCT category, county, marks, family_account FROM candidate")
+_OF_RULE = """
+    FROM candidate
+    JOIN jsonb_to_recordset(CAST(:cases AS jsonb)) AS counted
+        (category text, county text, marks jsonb, family_account boolean)
+        ON counted.category = candidate.category AND counted.county = candidate.county
+        AND counted.marks = candidate.marks AND counted.family_account = candidate.family_account
+"""
+_WITHOUT_BASE = text(
+    f"SELECT candidate.person_id {_OF_RULE} WHERE candidate.base_fen IS NULL ORDER BY candidate.person_id"
+)
+# What is summed is what is stored, whoever wrote it; what many owe alike is taken apart once.
 _TOTALS = text(
     """
     INSERT INTO run_total (run_id, county, category, payer, period, due_fen, received_fen)
-    SELECT due.run_id, due.county, due.category, part.payer, min(due.period), sum(part.fen), 0
-    FROM due CROSS JOIN LATERAL jsonb_to_recordset(due.parts) AS part (payer text, fen bigint)
-    WHERE due.run_id = :run
-    GROUP BY due.run_id, due.county, due.category, part.payer
+    SELECT :run, alike.county, alike.category, part.payer, min(alike.period), sum(part.fen * alike.persons), 0
+    FROM (
+        SELECT county, category, parts, min(period) AS period, count(*) AS persons
+        FROM due WHERE run_id = :run GROUP BY county, category, parts
+    ) AS alike
+    CROSS JOIN LATERAL jsonb_to_recordset(alike.parts) AS part (payer text, fen bigint)
+    GROUP BY alike.county, alike.category, part.payer
     ON CONFLICT (run_id, county, category, payer) DO UPDATE SET due_fen = EXCLUDED.due_fen
     """
 )
@@ -64,26 +79,49 @@ async def open_run(connection: AsyncConnection, pool: str, month: Month) -> Row[
     return found.one()
 
 
-def _asked(run: Row[Any], month: Month) -> dict[str, Any]:
-    return {"run": run.id, "pool": run.pool, "first": month.first, "last": month.last}
+async def find_candidates(connection: AsyncConnection, run: Row[Any], month: Month) -> None:
+    """Find who is still to be counted, with the base that holds in the month, for the rest of the transaction."""
+    # A city's persons are sorted and joined once, in memory.
+    await connection.execute(text("SET LOCAL work_mem = '256MB'"))
+    asked = {"run": run.id, "pool": run.pool, "first": month.first, "last": month.last}
+    await connection.execute(_CANDIDATES, asked)
+    await connection.execute(text("ANALYZE candidate"))
 
 
-async def cases(connection: AsyncConnection, run: Row[Any], month: Month) -> Sequence[Row[Any]]:
+async def cases(connection: AsyncConnection) -> Sequence[Row[Any]]:
     """The positions (category, county, marks, family account) that people still to be counted are in."""
-    return (await connection.execute(_CASES, _asked(run, month))).all()
+    return (await connection.execute(_CASES)).all()
 
 
-async def candidates(
-    connection: AsyncConnection, run: Row[Any], month: Month, *, after: UUID, limit: int
-) -> Sequence[Row[Any]]:
-    """Persons still to be counted, with the base that holds in the month, in the order of their ids."""
-    return (await connection.execute(_CANDIDATES, {**_asked(run, month), "after": after, "limit": limit})).all()
+async def without_base(connection: AsyncConnection, cases: Sequence[Row[Any]]) -> list[UUID]:
+    """Who in these positions has no base to count on."""
+    return [row.person_id for row in await connection.execute(_WITHOUT_BASE, {"cases": _as_json(cases)})]
 
 
-async def add_dues(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Store what is due, once a person and period; how many were new."""
-    results = await insert_rows(connection, due, rows, then="ON CONFLICT (person_id, period) DO NOTHING")
-    return sum(result.rowcount for result in results)
+async def add_dues(
+    connection: AsyncConnection, run: Row[Any], rule: ContributionRule, cases: Sequence[Row[Any]]
+) -> int:
+    """Store what a rule finds due from everybody in these positions, once a person and period; how many were new."""
+    rule_id = new_id()
+    kept = {"id": rule_id, "pack_version": rule.pack_version, "rule": rule_as_json(rule)}
+    await insert_rows(connection, due_rule, [kept])
+    counted = CountedInSql.by(rule)
+    statement = text(
+        f"""
+        INSERT INTO due (person_id, period, run_id, county, category, base_fen, due_fen, parts, rule_id)
+        SELECT candidate.person_id, :period, :run, candidate.county, candidate.category,
+            {counted.base}, {counted.total}, {counted.parts}, :rule
+        {_OF_RULE} {counted.amounts}
+        WHERE {counted.base_there}
+        ON CONFLICT (person_id, period) DO NOTHING
+        """
+    )
+    asked = {"period": rule.period, "run": run.id, "rule": rule_id, "cases": _as_json(cases), **counted.words}
+    return (await connection.execute(statement, asked)).rowcount
+
+
+def _as_json(cases: Sequence[Row[Any]]) -> str:
+    return json.dumps([dict(each._mapping) for each in cases])
 
 
 async def sum_up(connection: AsyncConnection, run_id: UUID) -> Row[Any]:
@@ -136,8 +174,7 @@ async def add_receipts(connection: AsyncConnection, rows: Sequence[Mapping[str, 
 
 
 async def dues_of(connection: AsyncConnection, persons: Collection[UUID]) -> Sequence[Row[Any]]:
-    return (
-        await connection.execute(
-            select(due).where(due.c.person_id.in_(persons)).order_by(due.c.period.desc(), due.c.person_id)
-        )
-    ).all()
+    """What was found due from persons, the latest first, each with the rule that counted it."""
+    query = select(due, due_rule.c.rule, due_rule.c.pack_version.label("rule_version"))
+    query = query.outerjoin(due_rule, due_rule.c.id == due.c.rule_id).where(due.c.person_id.in_(persons))
+    return (await connection.execute(query.order_by(due.c.period.desc(), due.c.person_id))).all()

@@ -201,13 +201,13 @@ contribution_run = Table(
     UniqueConstraint("pool", "month"),
 )
 
-# Why a part is due, once for everybody who was counted by one rule: payer, clause, status and readings of each part.
+# A rule as it was applied, once for everybody who was counted by it: with the base it gives each part and its reason.
 due_rule = Table(
     "due_rule",
     METADATA,
     Column("id", Uuid, primary_key=True),
     Column("pack_version", Text, nullable=False),
-    Column("parts", JSONB, nullable=False),
+    Column("rule", JSONB, nullable=False),
 )
 
 # What each person owes for a period, once; a month's run may find that the year is already due.
@@ -221,7 +221,7 @@ due = Table(
     Column("category", Text, nullable=False),
     Column("base_fen", BigInteger),
     Column("due_fen", BigInteger, nullable=False),
-    # Payer and fen of each part; its clause stands in the rule, or (in the oldest rows) here.
+    # Payer and fen of each part; why, the rule says, or (in the oldest rows) the part itself.
     Column("parts", JSONB, nullable=False),
     Column("rule_id", Uuid, ForeignKey(due_rule.c.id)),
     Column("pack_version", Text),

@@ -3,7 +3,8 @@
 A value that the pack is missing for anybody stops the run before anything is written.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,18 +13,16 @@ from changhu_common.database import AskedChange, AuditEntry, Database
 from changhu_common.errors import FieldError, InvalidInput, NotFound
 from changhu_common.periods import Month, day_of
 from changhu_common.roles import Caller
-from changhu_common.rows import ROWS_PER_STATEMENT
 from changhu_policies import Pack, PolicyNotInForce
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.contribution import ContributionRule, contribution_rule
 from enrollment.storage import persons, runs
+from enrollment.storage.rules_in_sql import rule_of_json
 from enrollment.usecases.territories import SUPPLIED, refuse_outside_pool
 
 PERSONS_SHOWN_MAX = 100
-
-Case = tuple[str, str, tuple[str, ...], bool]
 
 
 class MonthInFuture(InvalidInput):
@@ -100,10 +99,6 @@ class DueView:
     pack_version: str
 
 
-def _case(row: Row[Any]) -> Case:
-    return row.category, row.county, tuple(row.marks), row.family_account
-
-
 class ContributionRuns:
     """The monthly run (征缴核定), and what it found due."""
 
@@ -119,10 +114,16 @@ class ContributionRuns:
             pack = await SUPPLIED.pack(tx.connection, pool)
             pack.refuse_before_start(month.last)
             run = await runs.open_run(tx.connection, pool, month)
-            rules = {
-                _case(case): _rule(pack, _case(case), month) for case in await runs.cases(tx.connection, run, month)
-            }
-            added, without_base = await self._add(tx.connection, run, month, rules)
+            await runs.find_candidates(tx.connection, run, month)
+            rules: defaultdict[ContributionRule, list[Row[Any]]] = defaultdict(list)
+            for case in await runs.cases(tx.connection):
+                if (rule := _rule(pack, case, month)) is not None:
+                    rules[rule].append(case)
+            added, without_base = 0, list[UUID]()
+            for rule, counted in rules.items():
+                added += await runs.add_dues(tx.connection, run, rule, counted)
+                if rule.needs_base:
+                    without_base += await runs.without_base(tx.connection, counted)
             run = await runs.sum_up(tx.connection, run.id)
             after = {"persons": run.persons, "due_fen": run.due_fen, "added": added, "pack_version": pack.version}
             tx.record(AuditEntry("contribution_run.counted", "contribution_run", run.id, after=after))
@@ -132,34 +133,9 @@ class ContributionRuns:
                     **{each: getattr(view, each) for each in RunView.__dataclass_fields__},
                     added=added,
                     without_base=len(without_base),
-                    persons_without_base=without_base[:PERSONS_SHOWN_MAX],
+                    persons_without_base=sorted(without_base)[:PERSONS_SHOWN_MAX],
                 )
             )
-
-    async def _add(
-        self,
-        connection: AsyncConnection,
-        run: Row[Any],
-        month: Month,
-        rules: Mapping[Case, ContributionRule | None],
-    ) -> tuple[int, list[UUID]]:
-        """Store the dues of those who have none yet; how many, and who has no base to count on."""
-        added = 0
-        without_base: list[UUID] = []
-        after = runs.FIRST_ID
-        while found := await runs.candidates(connection, run, month, after=after, limit=ROWS_PER_STATEMENT):
-            after = found[-1].id
-            rows = []
-            for each in found:
-                rule = rules.get(_case(each))
-                if rule is None:
-                    continue
-                if rule.needs_base and each.base_fen is None:
-                    without_base.append(each.id)
-                else:
-                    rows.append(_due(run, each, rule))
-            added += await runs.add_dues(connection, rows)
-        return added, without_base
 
     async def get(self, *, caller: Caller, run_id: UUID) -> RunView:
         async with self._database.read() as connection:
@@ -206,55 +182,42 @@ class ContributionRuns:
             if not await persons.get(connection, [person_id], caller.scope):
                 raise persons.unknown_person()
             rows = await runs.dues_of(connection, [person_id])
-        return [
-            DueView(
-                run_id=row.run_id,
-                period=row.period,
-                county=row.county,
-                category=row.category,
-                base_fen=row.base_fen,
-                due_fen=row.due_fen,
-                parts=[DuePart(**part) for part in row.parts],
-                pack_version=row.pack_version,
-            )
-            for row in rows
-        ]
+        return [_due_view(row) for row in rows]
 
 
-def _rule(pack: Pack, case: Case, month: Month) -> ContributionRule | None:
+def _rule(pack: Pack, case: Row[Any], month: Month) -> ContributionRule | None:
     """The rule of a position; None where collection from its category has not begun."""
-    category, county, marks, family_account = case
     try:
         return contribution_rule(
-            pack=pack, category=category, county=county, marks=marks, family_account=family_account, on=month.last
+            pack=pack,
+            category=case.category,
+            county=case.county,
+            marks=case.marks,
+            family_account=case.family_account,
+            on=month.last,
         )
     except PolicyNotInForce:
         return None
 
 
-def _due(run: Row[Any], of: Row[Any], rule: ContributionRule) -> dict[str, Any]:
-    base_fen = of.base_fen if rule.needs_base else None
-    found = rule.due(base_fen)
-    return {
-        "person_id": of.id,
-        "period": found.period,
-        "run_id": run.id,
-        "county": of.county,
-        "category": of.category,
-        "base_fen": base_fen,
-        "due_fen": found.due_fen,
-        "parts": [
-            {
-                "payer": part.payer,
-                "fen": part.fen,
-                "clause": part.clause,
-                "status": part.status,
-                "readings": part.readings,
-            }
-            for part in found.parts
-        ],
-        "pack_version": rule.pack_version,
-    }
+def _due_view(row: Row[Any]) -> DueView:
+    """A due with its reasons: those of the rule that counted it, or its own where it kept them."""
+    parts = [DuePart(**part) for part in row.parts] if row.rule is None else _explained(row)
+    return DueView(
+        run_id=row.run_id,
+        period=row.period,
+        county=row.county,
+        category=row.category,
+        base_fen=row.base_fen,
+        due_fen=row.due_fen,
+        parts=parts,
+        pack_version=row.pack_version or row.rule_version,
+    )
+
+
+def _explained(row: Row[Any]) -> list[DuePart]:
+    found = rule_of_json(row.rule, pack_version=row.rule_version).due(row.base_fen)
+    return [DuePart(part.payer, part.fen, part.clause, part.status, part.readings) for part in found.parts]
 
 
 def unknown_run() -> NotFound:
