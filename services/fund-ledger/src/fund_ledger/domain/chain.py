@@ -145,7 +145,8 @@ def placed(*, head: Head, journals: Sequence[Journal], booked_at: datetime) -> t
             lines=journal.lines,
         )
         previous = entry.hashed()
-        entries.append(replace(entry, hash=previous))
+        object.__setattr__(entry, "hash", previous)  # a copy of each would cost a tenth of the batch
+        entries.append(entry)
     return entries, replace(head, sequence=sequence, hash=previous, numbers=numbers)
 
 

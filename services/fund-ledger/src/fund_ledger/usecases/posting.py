@@ -10,7 +10,6 @@ from uuid import UUID
 
 from changhu_common.database import Transaction
 from changhu_common.events.ledger import JournalPosted, PostedLine
-from changhu_common.ids import named_id
 from changhu_common.periods import day_of
 
 from fund_ledger.domain.chain import Entry, Head, placed
@@ -42,7 +41,8 @@ async def post(transaction: Transaction, made: Sequence[Journal], *, by_hand: bo
     await journals.add(transaction.connection, entries)
     await books.advance(transaction.connection, heads)
     for entry in entries:
-        transaction.emit(_posted(entry), event_id=named_id("fund-ledger.journal-posted", entry.id))
+        # Its hash is nobody else's, and the event of the same entry is the same event.
+        transaction.emit(_posted(entry), event_id=UUID(bytes=entry.hash[:16], version=5))
     return entries
 
 
@@ -68,7 +68,8 @@ def _is_new(journal: Journal, known: dict[UUID, bytes]) -> bool:
 
 
 def _posted(entry: Entry) -> JournalPosted:
-    return JournalPosted(
+    """The event of an entry. Built without validation: the entry's values have these types, and batches are big."""
+    return JournalPosted.model_construct(
         journal_id=entry.id,
         pool=entry.pool,
         title=entry.title,
@@ -77,7 +78,7 @@ def _posted(entry: Entry) -> JournalPosted:
         happened_on=entry.happened_on,
         booked_on=day_of(entry.booked_at),
         lines=tuple(
-            PostedLine(
+            PostedLine.model_construct(
                 account=line.account,
                 county=line.county,
                 amount_fen=line.amount_fen,
