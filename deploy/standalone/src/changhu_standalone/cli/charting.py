@@ -5,6 +5,7 @@ The Chinese font comes with a package, so that a picture looks alike on every ma
 """
 
 import io
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 from changhu_common.money import FEN_PER_YUAN
 from changhu_policies.vocabulary import CATEGORIES
+from fontTools.subset import Options, Subsetter, load_font, save_font
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -156,8 +158,8 @@ _PAGE: Final = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-body {{ font: 15px/1.6 "Noto Sans SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif;
-  color: #222; margin: 2rem auto; max-width: 68rem; padding: 0 1rem; }}
+@font-face {{ font-family: "Changhu"; src: url(data:font/woff;base64,{font}); }}
+body {{ font: 15px/1.6 "Changhu", sans-serif; color: #222; margin: 2rem auto; max-width: 68rem; padding: 0 1rem; }}
 h1 {{ font-size: 1.4rem; }}
 h2 {{ font-size: 1.1rem; margin-top: 2rem; }}
 svg {{ width: 100%; height: auto; }}
@@ -182,14 +184,27 @@ tr.sum {{ font-weight: 600; background: #f6f7f9; }}
 
 
 def as_page(answer: Mapping[str, Any], svg: str) -> str:
-    """A page for a reader without anything of ours."""
-    return _PAGE.format(
-        title=escape(title_of(answer)),
-        notes="\n".join(f'<p class="notes">{escape(note)}</p>' for note in notes_of(answer)),
-        picture=svg[svg.index("<svg") :],
-        places=_table(HEADINGS, rows_of(answer), words=2),
-        payers=_table(PAYER_HEADINGS, payer_rows(answer), words=1),
-    )
+    """A page for a reader without anything of ours, not even a Chinese font."""
+    told = {
+        "title": escape(title_of(answer)),
+        "notes": "\n".join(f'<p class="notes">{escape(note)}</p>' for note in notes_of(answer)),
+        "places": _table(HEADINGS, rows_of(answer), words=2),
+        "payers": _table(PAYER_HEADINGS, payer_rows(answer), words=1),
+    }
+    letters = _PAGE + "".join(told.values())
+    return _PAGE.format(picture=svg[svg.index("<svg") :], font=_font_of(letters), **told)
+
+
+def _font_of(letters: str) -> str:
+    """The font with these letters alone, in base64: thousands of others would only make the page heavy."""
+    options = Options(flavor="woff", notdef_outline=True)
+    font = load_font(_font(), options)
+    subsetter = Subsetter(options)
+    subsetter.populate(text=letters)
+    subsetter.subset(font)
+    written = io.BytesIO()
+    save_font(font, written, options)
+    return b64encode(written.getvalue()).decode()
 
 
 def _table(headings: Sequence[str], rows: Iterator[tuple[str, ...]], *, words: int) -> str:
