@@ -7,12 +7,13 @@ MEMBERS := libs/common libs/policies services/enrollment services/assessment ser
 CHANGHU_DATA ?= .changhu
 PEOPLE ?= 2000
 SEED ?= 1
+SCALE ?= 0.01
 READY := .venv/.ready
 
-.PHONY: help setup demo run test check bench kafka lock clean
+.PHONY: help setup demo demo-wenzhou run test check bench kafka lock clean
 
 help: ## say what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: $(READY) ## install everything into .venv
 
@@ -25,6 +26,9 @@ $(READY): requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS
 
 demo: $(READY) ## watch one city's month, from enrolment to the fund's books
 	@$(BIN)/changhu demo --data $(CHANGHU_DATA) --people $(PEOPLE) --seed $(SEED)
+
+demo-wenzhou: $(READY) ## enrol and charge a whole city at SCALE (1: 2.4 million people)
+	@$(BIN)/changhu demo-city 330300 --scale $(SCALE) --data $(CHANGHU_DATA)-wenzhou-$(SCALE)
 
 run: $(READY) ## keep the demo's city serving on this machine
 	@$(BIN)/changhu run --data $(CHANGHU_DATA)

@@ -7,7 +7,7 @@ Deleting the folder deletes the deployment.
 
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -108,12 +108,12 @@ class Standalone:
     def resources(self, service: Service) -> Resources:
         return open_resources(self.settings(service), service)
 
-    def app(self, *, work: bool = True) -> FastAPI:
-        """The five services under one roof: `/enrollment/…`, `/settlement/…`, each with its own pages.
+    def app(self, *, work: bool = True, of: Sequence[Service] = SERVICES) -> FastAPI:
+        """The services under one roof: `/enrollment/…`, `/settlement/…`, each with its own pages.
 
         `work=False` only answers: what is on its way stays on its way.
         """
-        apps = {service: new_app(service, self.resources(service), work=work) for service in SERVICES}
+        apps = {service: new_app(service, self.resources(service), work=work) for service in of}
 
         @asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[None]:

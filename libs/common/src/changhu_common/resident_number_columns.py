@@ -21,7 +21,7 @@ def valid_numbers(numbers: pl.Series, *, today: date) -> pl.Series:
     born = pl.col("number").str.slice(6, 8).str.to_date("%Y%m%d", strict=False)
     county = pl.col("number").str.slice(0, 6)
     frame = numbers.filter(shaped).rename("number").to_frame()
-    known = [each for each in frame.select(county.unique()).to_series() if _county_exists(each)]
+    known = [each for each in frame.select(county.unique()).to_series() if county_exists(each)]
     found = frame.select(
         ((weighed + last) % 11 == 1) & (born <= today) & (born.dt.year() > 0) & county.is_in(known)
     ).to_series()
@@ -31,7 +31,7 @@ def valid_numbers(numbers: pl.Series, *, today: date) -> pl.Series:
     return joined["valid"].fill_null(value=False)
 
 
-def _county_exists(code: str) -> bool:
+def county_exists(code: str) -> bool:
     """Whether a number may begin so: asked of the rule itself, with the rest of a number that is valid."""
     stem = f"{code}19491231002"
     try:

@@ -66,7 +66,7 @@ async def _demo(data: Path, people: int, seed: int, applications: int, pool: str
         applications=applications,
         seed=seed,
     )
-    _refuse_other_city(data, f"pool={pool} people={people} seed={seed} applications={applications}")
+    refuse_other_city(data, f"pool={pool} people={people} seed={seed} applications={applications}")
     clock = FileClock(data.resolve() / "clock")
     standalone = Standalone(data, clock=clock)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -87,7 +87,7 @@ async def _demo(data: Path, people: int, seed: int, applications: int, pool: str
         return proof.holds
 
 
-def _refuse_other_city(data: Path, what: str) -> None:
+def refuse_other_city(data: Path, what: str) -> None:
     """A folder tells one story; another one would mix two cities' books."""
     marker = data / "story"
     if marker.exists() and marker.read_text(encoding="utf-8") != what:

@@ -76,11 +76,17 @@ class Office:
         )
         return {"Authorization": f"Bearer {token}"}
 
-    async def quiet(self, *, parked_allowed: bool = False) -> None:
+    async def quiet(
+        self,
+        *,
+        parked_allowed: bool = False,
+        seconds_max: float = QUIET_SECONDS_MAX,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
         """Wait until nothing is on its way any more; StoryFailed where an event was parked or nothing moves."""
         quiet_looks = 0
         try:
-            async with asyncio.timeout(QUIET_SECONDS_MAX):
+            async with asyncio.timeout(seconds_max):
                 # Twice in a row: what left one service between two looks is seen in the next.
                 while quiet_looks < 2:
                     flows = await self.flows()
@@ -91,9 +97,9 @@ class Office:
                         flow["outbox"] or flow["backlog"] or any(flow["lag"].values()) for flow in flows.values()
                     )
                     quiet_looks = 0 if busy else quiet_looks + 1
-                    await asyncio.sleep(LOOK_SECONDS)
+                    await asyncio.sleep(look_seconds)
         except TimeoutError:
-            raise StoryFailed(f"事件在 {QUIET_SECONDS_MAX:.0f} 秒内没有送达: {await self.flows()}") from None
+            raise StoryFailed(f"事件在 {seconds_max:.0f} 秒内没有送达: {await self.flows()}") from None
 
     async def flows(self) -> dict[str, Any]:
         """How much is on its way through each service."""
