@@ -13,6 +13,7 @@ from enrollment.api.persons import coverages_router, persons_router
 from enrollment.api.policy_values import policy_values_router
 from enrollment.api.reports import reports_router
 from enrollment.api.timelines import timelines_router
+from enrollment.api.transfers import transfers_router
 from enrollment.api.withholdings import withholdings_router
 from enrollment.storage.identities import Identities
 from enrollment.storage.tables import METADATA, SPINE
@@ -32,6 +33,7 @@ from enrollment.usecases.refunds import Refunds
 from enrollment.usecases.reports import Reports
 from enrollment.usecases.startup_money import StartupMoney
 from enrollment.usecases.timelines import Timelines
+from enrollment.usecases.transfers import Transfers
 from enrollment.usecases.withholdings import Withholdings
 
 
@@ -39,12 +41,14 @@ def build(resources: Resources) -> Parts:
     database = resources.database
     identities = Identities(resources.settings)
     persons = Persons(database, identities)
+    coverages = Coverages(database, persons)
     imports = Imports(database, identities)
     return Parts(
         routers=[
             imports_router(imports),
             persons_router(persons, resources.clock),
-            coverages_router(Coverages(database, persons)),
+            coverages_router(coverages),
+            transfers_router(coverages, Transfers(database)),
             circumstances_router(
                 Circumstances(database, OTHER_BENEFIT),
                 Circumstances(database, HOSPITAL_STAY),

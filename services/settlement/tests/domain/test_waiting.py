@@ -66,3 +66,21 @@ def test_two_years_once_complete_stay_complete() -> None:
 )
 def test_months_end_the_day_before_the_same_day(day: date, months: int, after: date) -> None:
     assert months_after(day, months) == after
+
+
+def test_months_recognised_on_a_transfer_count_towards_the_waiting_period() -> None:
+    def moved(months: int) -> Facts:
+        coverage = (Coverage(category="employee", days=DateRange(JOINED, None), recognised_months=months),)
+        return Facts(coverage=coverage, disabled_since=date(2024, 3, 9))
+
+    assert ends(moved(10), date(2024, 4, 1)) == date(2025, 5, 10)
+    assert ends(moved(24), JOINED) is None
+
+
+def test_recognised_months_of_a_coverage_that_broke_off_count_for_nothing() -> None:
+    coverage = (
+        Coverage(category="employee", days=DateRange(JOINED, date(2024, 5, 31)), recognised_months=20),
+        Coverage(category="employee", days=DateRange(date(2024, 8, 1), None)),
+    )
+    facts = Facts(coverage=coverage, disabled_since=date(2024, 3, 9))
+    assert ends(facts, date(2024, 9, 1)) == date(2026, 8, 1)

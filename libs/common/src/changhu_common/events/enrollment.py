@@ -19,7 +19,10 @@ OtherBenefitKind = Literal["work_injury_care_fee", "disability_subsidy", "elderl
 
 
 class CoveragePeriod(BaseModel):
-    """Days (both included) in which a person was insured in one category (参保类别)."""
+    """Days (both included) in which a person was insured in one category (参保类别).
+
+    `recognised_months` were insured in another pool right before, and count as if here.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -27,6 +30,7 @@ class CoveragePeriod(BaseModel):
     category: str
     start: date
     end: date | None = None
+    recognised_months: int = 0
 
 
 class SuspendedPeriod(BaseModel):
@@ -87,6 +91,18 @@ class CoverageEnded(PersonState):
     """A person left the insurance (停保)."""
 
     TYPE = "coverage.ended"
+
+
+class PersonTransferredIn(PersonState):
+    """A person came from another pool (转入) with the months insured there."""
+
+    TYPE = "person.transferred_in"
+
+
+class PersonTransferredOut(PersonState):
+    """A person left for another pool (转出)."""
+
+    TYPE = "person.transferred_out"
 
 
 class HospitalStay(Event):
@@ -237,6 +253,8 @@ ENROLLMENT_EVENTS: tuple[type[Event], ...] = (
     CoverageSuspended,
     CoverageResumed,
     CoverageEnded,
+    PersonTransferredIn,
+    PersonTransferredOut,
     HospitalStayRecorded,
     HospitalStayEnded,
     HospitalStayVoided,

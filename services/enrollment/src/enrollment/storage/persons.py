@@ -157,7 +157,13 @@ def state(event: type[PersonState], row: Row[Any], insured: Insurance) -> Person
         county=row.county,
         revision=row.revision,
         coverage=tuple(
-            CoveragePeriod(coverage_id=each.id, category=each.category, start=each.start, end=each.end)
+            CoveragePeriod(
+                coverage_id=each.id,
+                category=each.category,
+                start=each.start,
+                end=each.end,
+                recognised_months=each.recognised_months or 0,
+            )
             for each in insured.coverage
         ),
         suspensions=tuple(SuspendedPeriod(start=each.start, end=each.end) for each in insured.suspensions),

@@ -88,8 +88,11 @@ coverage = Table(
     Column("category", Text, nullable=False),
     Column("start", Date, nullable=False),
     Column("end", Date),
+    # Months insured in another pool right before; None as 0.
+    Column("recognised_months", Integer),
     recorded(),
     PrimaryKeyConstraint("id", "pool"),
+    CheckConstraint("recognised_months BETWEEN 0 AND 1200", name="recognised_months_possible"),
     CheckConstraint('"end" >= start', name="in_order"),
 )
 Index("ix_coverage_person_id", coverage.c.person_id)

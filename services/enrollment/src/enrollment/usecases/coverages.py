@@ -12,10 +12,12 @@ from changhu_common.events.enrollment import (
     CoverageSuspended,
     PersonDied,
     PersonState,
+    PersonTransferredIn,
+    PersonTransferredOut,
     PersonUpdated,
 )
 from changhu_common.ids import new_id
-from changhu_common.periods import Month, day_of
+from changhu_common.periods import DateRange, Month, day_of
 from changhu_common.roles import Caller
 from changhu_common.rows import insert_rows
 from psycopg.errors import ExclusionViolation
@@ -24,12 +26,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.registration import COVERAGE_RULES, Claim, PeriodInvalid, faults_of, refuse
+from enrollment.domain.transfer import months_insured
 from enrollment.storage import persons, versions
 from enrollment.storage.tables import coverage, person, suspension
 from enrollment.usecases.families import name_guardian
 from enrollment.usecases.persons import Persons, PersonView
 from enrollment.usecases.telling import tell
 from enrollment.usecases.territories import territory_of
+from enrollment.usecases.transfers import Origin, TransferView, keep_transfer
 
 
 class CoverageOverlaps(Conflict):
@@ -77,8 +81,9 @@ class Coverages:
         end: date | None,
         base_fen: int | None,
         guardian_id: UUID | None = None,
+        origin: Origin | None = None,
     ) -> PersonView:
-        """Insure a person in one more category or period."""
+        """Insure a person in one more category or period; `origin` is the pool that the person comes from."""
         async with self._database.change(asked) as tx:
             row = await _living(tx.connection, person_id, caller)
             claim = Claim(
@@ -104,6 +109,7 @@ class Coverages:
                     "category": category,
                     "start": start,
                     "end": end,
+                    "recognised_months": origin.recognised_months if origin else None,
                 },
             )
             if base_fen is not None:
@@ -111,7 +117,52 @@ class Coverages:
                 await persons.set_bases(tx.connection, [base])
             after = {"category": category, "start": start, "end": end, "base_fen": base_fen, "person_id": person_id}
             tx.record(AuditEntry("coverage.added", "coverage", coverage_id, after=after))
-            return await self._told(tx, PersonUpdated, person_id, caller)
+            if origin is None:
+                return await self._told(tx, PersonUpdated, person_id, caller)
+            await keep_transfer(
+                tx,
+                person_id=person_id,
+                coverage_id=coverage_id,
+                direction="in",
+                other_pool=origin.pool,
+                day=start,
+                months=origin.recognised_months,
+                reference=origin.reference,
+            )
+            return await self._told(tx, PersonTransferredIn, person_id, caller)
+
+    async def leave(
+        self,
+        *,
+        caller: Caller,
+        asked: AskedChange,
+        person_id: UUID,
+        coverage_id: UUID,
+        end: date,
+        other_pool: str,
+        reference: str,
+    ) -> TransferView:
+        """End a coverage because the person goes to another pool (转出), and say how many months to recognise there."""
+        async with self._database.change(asked) as tx:
+            await persons.lock(tx.connection, person_id, caller.scope)
+            await self._end(tx, coverage, person_id, coverage_id, end)
+            insured = (await persons.insurance(tx.connection, [person_id]))[person_id]
+            months = months_insured(
+                [(DateRange(each.start, each.end), each.recognised_months or 0) for each in insured.coverage], until=end
+            )
+            transfer_id = await keep_transfer(
+                tx,
+                person_id=person_id,
+                coverage_id=coverage_id,
+                direction="out",
+                other_pool=other_pool,
+                day=end,
+                months=months,
+                reference=reference,
+            )
+            await tell(tx, {person_id: PersonTransferredOut})
+            view = TransferView(transfer_id, person_id, coverage_id, "out", other_pool, end, months, reference)
+            return tx.answer(view)
 
     async def end(
         self, *, caller: Caller, asked: AskedChange, person_id: UUID, coverage_id: UUID, end: date

@@ -11,11 +11,15 @@ from changhu_common.periods import DateRange
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """Insured in a category (参保) over some days; two coverages never overlap."""
+    """Insured in a category (参保) over some days; two coverages never overlap.
+
+    `recognised_months` were insured in another pool right before (转移接续).
+    """
 
     category: str
     days: DateRange
     county: str | None = None
+    recognised_months: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ after the benefits of its first category did.
 from collections.abc import Callable
 from datetime import date, timedelta
 
-from changhu_common.periods import joined, months_after
+from changhu_common.periods import DateRange, joined, months_after
 
 from settlement.domain.facts import Facts
 
@@ -27,7 +27,7 @@ def waiting_ends(*, facts: Facts, plan_began: date, months: int, on: date) -> da
     for run in joined(coverage.days for coverage in facts.coverage):
         if run.start > on:
             break
-        completes = months_after(run.start, months)
+        completes = months_after(_counted_from(facts, run), months)
         lasts = run.end is None or completes - ONE_DAY <= run.end
         if lasts and completes <= on:
             return None
@@ -41,8 +41,15 @@ def late_since(*, facts: Facts, benefits_begin: Callable[[str], date], on: date)
     for run in joined(coverage.days for coverage in facts.coverage):
         if on in run:
             category = min(each.category for each in facts.coverage if each.days.start == run.start)
-            return run.start if run.start > benefits_begin(category) else None
+            counted_from = _counted_from(facts, run)
+            return counted_from if counted_from > benefits_begin(category) else None
     return None
+
+
+def _counted_from(facts: Facts, run: DateRange) -> date:
+    """Where an unbroken coverage begins to count: months recognised on a transfer (转移接续) lie before it."""
+    recognised = sum(each.recognised_months for each in facts.coverage if each.days.start == run.start)
+    return months_after(run.start, -recognised) if recognised else run.start
 
 
 def _disabled_before(facts: Facts, joining: date) -> bool:

@@ -117,7 +117,12 @@ def _insured(
     latest_first = sorted(conclusions, key=lambda row: (row.start, row.conclusion_id), reverse=True)
     facts = Facts(
         coverage=tuple(
-            Coverage(category=each["category"], days=days, county=enrolled.county)
+            Coverage(
+                category=each["category"],
+                days=days,
+                county=enrolled.county,
+                recognised_months=each.get("recognised_months", 0),
+            )
             for each in enrolled.coverage
             if (days := _days(each))
         )
