@@ -23,6 +23,9 @@ class _Packed(list[Any]):
 
 psycopg.adapters.register_dumper(_Packed, ListBinaryDumper)
 
+# Kept: making an encoder for each row costs as much as writing it.
+_written = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
@@ -85,9 +88,7 @@ def _statement(table: Table, columns: tuple[str, ...], then: str) -> TextClause:
 def _array(column: Column[Any], rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
     values = (row[name] for row in rows)
     if isinstance(column.type, JSONB):
-        return _Packed(
-            None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in values
-        )
+        return _Packed(None if value is None else _written(value) for value in values)
     if isinstance(column.type, BigInteger | Integer):
         return _Packed(None if each is None else int(each) for each in values)
     return _Packed(values)
