@@ -218,3 +218,19 @@ async def test_what_was_found_and_paid_cannot_be_changed_in_the_database(
         async with enrollment.database.engine.connect() as connection:
             with pytest.raises(Exception, match=r"permission denied|append-only"):
                 await connection.execute(text(f"DELETE FROM {table}"))
+
+
+async def test_a_missing_value_stops_a_correction_with_its_name_before_anything_is_written(
+    enrollment: Running, enrol: Enrol, clerk: Who
+) -> None:
+    first = await enrol(1)
+    other = await enrol(2, coverage={"category": "retiree", "base_fen": 321_777})
+    at = await run(enrollment, clerk)
+    await set_base(enrollment, clerk, first, 1_000_000)
+    await enrollment.post(f"/persons/{other['person_id']}/details", clerk, {"marks": ["no_personal_account"]})
+    answer = await enrollment.post(f"{at}/corrections", clerk, {"reason": "基数申报有误"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "policy.missing")
+    assert answer.json()["parameter"] == "contribution.base_by_mark"
+    async with enrollment.database.read() as connection:
+        for table in ("correction", "difference"):
+            assert await connection.scalar(text(f"SELECT count(*) FROM {table}")) == 0
