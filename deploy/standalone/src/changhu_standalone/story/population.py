@@ -30,10 +30,11 @@ _ELSEWHERE = 500
 
 @dataclass(frozen=True, slots=True)
 class WholeCity:
-    """How many people a pool insures in each county, at a scale."""
+    """How many people a pool insures in each county; `based` where each has a contribution base of his own."""
 
     pool: str
     counts: Mapping[str, int]
+    based: bool = False
 
     @classmethod
     def of(cls, pool: str, *, scale: Fraction, on: date) -> "WholeCity":
@@ -49,8 +50,12 @@ class WholeCity:
     def persons(self) -> int:
         return sum(self.counts.values())
 
+    def text(self, *, changed: bool = False) -> bytes:
+        """The enrolment file as CSV; `changed` gives one in a hundred another mark."""
+        return "".join([HEADER, *self._lines(changed=changed)]).encode("utf-8-sig")
+
     def file(self, *, changed: bool = False) -> bytes:
-        """The enrolment file, a CSV in a ZIP; `changed` gives one in a hundred another mark."""
+        """The same in a ZIP."""
         packed = io.BytesIO()
         with (
             zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
@@ -68,11 +73,12 @@ class WholeCity:
             area, first = (county, 1) if county in issuing else (issuing[0], _ELSEWHERE)
             for begin in range(0, count, 10_000):
                 yield "".join(
-                    _line(area, county, n, days, first, changed) for n in range(begin, min(begin + 10_000, count))
+                    _line(area, county, n, days, first, changed=changed, based=self.based)
+                    for n in range(begin, min(begin + 10_000, count))
                 )
 
 
-def _line(area: str, county: str, n: int, days: list[str], first: int, changed: bool) -> str:
+def _line(area: str, county: str, n: int, days: list[str], first: int, *, changed: bool, based: bool) -> str:
     day = n * 7_919 % _BIRTHS  # a prime, so that every day has its turn before one comes again
     stem = f"{area}{days[day]}{first + n // _BIRTHS:03d}"
     check = _CHECK_DIGITS[sum(int(digit) * weight for digit, weight in zip(stem, _WEIGHTS, strict=True)) % 11]
@@ -80,4 +86,5 @@ def _line(area: str, county: str, n: int, days: list[str], first: int, changed: 
     new = changed and n % 100 == 1
     marks = "destitute" if new else "no_personal_account" if category != "retiree" and n % 33 == 0 else ""
     name = SURNAMES[n % len(SURNAMES)] + GIVEN[n // 7 % len(GIVEN)] + GIVEN[n // 311 % len(GIVEN)]
-    return f"{name},{stem}{check},{county},{category},20{10 + n % 12}-{1 + n % 12:02d}-01,,,{marks}\n"
+    base = f"{3_000 + n % 9_000}.10" if based else ""
+    return f"{name},{stem}{check},{county},{category},20{10 + n % 12}-{1 + n % 12:02d}-01,,{base},{marks}\n"
