@@ -159,3 +159,11 @@ async def test_what_comes_again_is_a_draft_of_every_month_once(ledger: Running) 
     drafts = (await ledger.get(f"/pools/{POOL}/drafts", ledger.token(Role.ACCOUNTANT))).json()
     assert {each["happened_on"] for each in drafts} == {str(Month(2026, n).last) for n in (6, 7, 8, 9)}
     assert (await approve(ledger, drafts[0], by="zhang")).json()["code"] == "journal.same_person"
+
+
+@pytest.mark.parametrize("months", [("2026-09", "2026-08"), ("2026-01", "2036-01"), ("2026-1", "2026-02")])
+async def test_what_never_comes_or_never_ends_is_refused(ledger: Running, months: tuple[str, str]) -> None:
+    body = journal() | {"day_of_month": 31, "first_month": months[0], "last_month": months[1]}
+    del body["happened_on"]
+    refused = await ledger.post(f"/pools/{POOL}/recurring", ledger.token(Role.ACCOUNTANT), body)
+    assert (refused.status_code, refused.json()["code"]) == (422, "input.invalid")

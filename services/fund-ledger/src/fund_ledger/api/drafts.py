@@ -27,6 +27,8 @@ Attachment = Annotated[str, Field(min_length=1, max_length=200, description="附
 Amount = Annotated[StrictInt, Field(description="分; 借方为正, 贷方为负")]
 Scheme = Literal["employees", "residents"]
 
+RECURRING_MONTHS_MAX = 120  # ten years: what goes on longer is looked at again
+
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
@@ -106,6 +108,13 @@ class Repeated(Entry):
     day_of_month: Annotated[StrictInt, Field(ge=1, le=31)]
     first_month: MonthText
     last_month: MonthText
+
+    @model_validator(mode="after")
+    def _some_months(self) -> "Repeated":
+        months = len(list(Month.parse(self.first_month).until(Month.parse(self.last_month))))
+        if not 1 <= months <= RECURRING_MONTHS_MAX:
+            raise ValueError(f"from 1 to {RECURRING_MONTHS_MAX} months")
+        return self
 
 
 class Reversal(_Body):
