@@ -184,6 +184,18 @@ async def test_a_step_out_of_order_is_refused(settlement: Settlement) -> None:
     assert await settled_fen(settlement) == []
 
 
+async def test_of_an_approval_and_a_rejection_at_once_one_holds(settlement: Settlement) -> None:
+    await counted(settlement)
+    statement_id = (await settlement.close()).json()["statement_id"]
+    await settlement.step(statement_id, "review", REVIEW)
+    answers = await asyncio.gather(
+        *(settlement.step(statement_id, "approval", APPROVAL) for _ in range(3)),
+        *(settlement.step(statement_id, "rejection", APPROVAL, reason="价格有误") for _ in range(3)),
+    )
+    assert sorted(each.status_code for each in answers) == [200, 409, 409, 409, 409, 409]
+    assert len(await settlement.running.told(StatementApproved, StatementRejected)) == 1
+
+
 async def test_a_statement_is_paid_once(settlement: Settlement) -> None:
     await counted(settlement)
     statement = await settlement.approved()
