@@ -28,7 +28,8 @@ JOURNALS = """
 INSERT INTO journal (id, pool, sequence, year, number, title, source, source_event_id, happened_on, accounting_on,
     booked_on, booked_at, carries, facts_hash, hash)
 SELECT gen_random_uuid(), '999900', n, 2026, n, 'x', 'x', gen_random_uuid(), day, day, day, now(), false, '', ''
-FROM (SELECT n, DATE '2025-01-01' + (n % 730) AS day FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS n) AS numbered
+FROM (SELECT n, DATE '2025-01-01' + (n % 730) AS day
+    FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS n) AS numbered
 """
 LINES = """
 INSERT INTO line (pool, sequence, number, accounting_on, account, county, scheme, amount_fen)
