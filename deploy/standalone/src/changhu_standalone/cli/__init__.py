@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from changhu_standalone.cli import asking, deploying, ledger, policy, running, simulating, trying, whole_city
+from changhu_standalone.cli import asking, deploying, importing, ledger, policy, running, simulating, trying, whole_city
 
 app = typer.Typer(
     name="changhu",
@@ -22,6 +22,7 @@ app.add_typer(asking.dead_letters, name="dead-letters")
 app.add_typer(ledger.app, name="ledger")
 app.command()(running.demo)
 app.command("demo-city")(whole_city.demo_city)
+app.command()(importing.import_persons)
 app.command()(running.run)
 app.command()(running.token)
 app.command()(asking.books)

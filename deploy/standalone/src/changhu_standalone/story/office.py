@@ -56,6 +56,11 @@ class Office:
         answer = await self._clients[service].get(path, headers=self._token(desk), params=params)
         return _answer(answer)
 
+    async def download(self, service: str, path: str, desk: Desk, **params: Any) -> bytes:
+        """Fetch a file."""
+        answer = await self._clients[service].get(path, headers=self._token(desk), params=params)
+        return answer.content if answer.is_success else bytes(_answer(answer))
+
     async def _send(self, service: str, path: str, desk: Desk, content: bytes, kind: str) -> Any:
         key = hashlib.sha256(f"{desk.account}\n{path}\n".encode() + content).hexdigest()
         headers = {**self._token(desk), "Idempotency-Key": key, "Content-Type": kind}
