@@ -23,7 +23,8 @@ def _session_folder(what: str) -> Path:
     """A short path, not pytest's own, which no other user may walk through; killed sessions' rubbish goes."""
     root = Path(tempfile.gettempdir())
     for left in root.glob(f"changhu-{what}-*"):
-        if not psutil.pid_exists(int(left.name.rsplit("-", 1)[1])):
+        pid = left.name.rsplit("-", 1)[1]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
             shutil.rmtree(left, ignore_errors=True)
     folder = root / f"changhu-{what}-{os.getpid()}"
     folder.mkdir(mode=0o700)

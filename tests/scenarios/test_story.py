@@ -213,7 +213,7 @@ async def test_the_same_story_on_kafka_with_five_processes_ends_with_the_same_bo
     fresh_database: Callable[..., str],
     service_template: Callable[[Service], str],
 ) -> None:
-    work = Path(tempfile.mkdtemp(prefix="changhu-kafka-story-"))
+    work = Path(tempfile.mkdtemp(prefix="changhu-story-kafka-"))
     clock = FileClock(work / "clock")
     clock.advance_to(story_begins(city()))
 

@@ -7,7 +7,8 @@ from changhu_common.workdays import NATIONAL, YearMissing
 from hypothesis import given
 from hypothesis import strategies as st
 
-days = st.dates(date(2004, 1, 1), date(2026, 8, 31))
+# Two terms of sixty working days still end within the years that are known.
+days = st.dates(date(2004, 1, 1), date(2026, 5, 31))
 terms = st.integers(0, 60)
 
 

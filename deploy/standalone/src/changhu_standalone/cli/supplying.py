@@ -6,6 +6,7 @@ It comes out as a folder that everybody can read beside the packs. Sent again, n
 import asyncio
 import hashlib
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any, Final
 import httpx
 import yaml
 from changhu_common.errors import FieldError, InvalidInput, NotFound, Refusal
+from changhu_common.logs import set_up_logs
 from changhu_common.roles import Grant, Role
 from changhu_policies import Supplied, SuppliedValue, pools
 
@@ -133,6 +135,8 @@ def _body(value: SuppliedValue) -> dict[str, Any]:
 
 
 def _standalone(data: Path) -> Standalone:
+    # Logs go to standard error: what is asked for with --json is all that stands on standard output.
+    set_up_logs(service="changhu", json=False, level=logging.WARNING)
     if not (data / "postgres").exists():
         raise NotFound(f"{data}中没有数据；请先运行changhu demo或changhu run。")
     return Standalone(data)

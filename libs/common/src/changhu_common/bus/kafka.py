@@ -8,7 +8,13 @@ import stamina
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import GroupCoordinatorNotAvailableError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    KafkaConnectionError,
+    NodeNotReadyError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 from aiokafka.structs import OffsetAndMetadata
 
 from changhu_common.bus.port import BATCH_MESSAGES_MAX, PARTITIONS, Batch, Delivered, Lag, Message
@@ -96,6 +102,14 @@ class KafkaBus:
             await _closed(consumer.stop)
 
     async def lag(self, *, group: str, topics: Sequence[str]) -> list[Lag]:
+        try:
+            return await self._lag(group, topics)
+        except (KafkaConnectionError, NodeNotReadyError):
+            # The broker that these clients speak to is gone; new ones find those that are left.
+            await self._close_lookers()
+            return await self._lag(group, topics)
+
+    async def _lag(self, group: str, topics: Sequence[str]) -> list[Lag]:
         admin, looker = await self._opened_admin(), await self._opened_looker()
         places = [TopicPartition(topic, number) for topic in sorted(topics) for number in range(PARTITIONS)]
         # The group's place is read before the ends: what is written in between counts as lag, never as done.
@@ -109,6 +123,9 @@ class KafkaBus:
 
     async def close(self) -> None:
         await self._close_producer()
+        await self._close_lookers()
+
+    async def _close_lookers(self) -> None:
         if self._admin is not None:
             await _closed(self._admin.close)
             self._admin = None
