@@ -12,7 +12,7 @@ import typer
 from changhu_policies.accounting import RuleLine, chart
 from changhu_policies.vocabulary import STATUSES
 
-from changhu_standalone.cli.answering import AsJson, print_json
+from changhu_standalone.cli.answering import AsJson, print_json, refusals_told
 from changhu_standalone.cli.asking import asked
 from changhu_standalone.cli.running import Data
 
@@ -192,7 +192,10 @@ def _on(on: datetime | None) -> dict[str, str]:
 def _asked_of(pool: str, data: Path, ask: Callable[["Office", "Desk"], Awaitable[Any]]) -> Any:
     """Ask the ledger as the pool's auditor."""
     from changhu_common.roles import Role
+    from changhu_policies import load_pack
 
     from changhu_standalone.story.office import Desk
 
+    with refusals_told(as_json=False):
+        load_pack(pool)
     return asked(data, lambda office: ask(office, Desk("ledger", (Role.AUDITOR,), pool)))
