@@ -14,7 +14,7 @@ from tests.performance.ground import NOW, POOL, Ground, consume, publish
 from tests.support.ledgers import contribution
 from tests.support.running import Running
 
-SIZES = (1_000_000,)
+SIZES = (100_000, 1_000_000)
 QUICK = 5_000
 CHAINED = {QUICK: 500}
 CHAINED_ELSE = 20_000
