@@ -5,7 +5,6 @@ A moved row says what it said before, so nothing is told; one audit row a step k
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -16,6 +15,7 @@ from sqlalchemy import ColumnElement, Row, Table, func, or_, select
 from changhu_common.database import Actor, AuditEntry, Database
 from changhu_common.field_encryption import BlindIndex, FieldCipher, FieldUnreadable
 from changhu_common.rows import update_rows
+from changhu_common.stopping import pause
 
 ROWS_PER_STEP = 500  # locked together, and sealed anew in some milliseconds
 
@@ -61,8 +61,7 @@ class Rekeying:
                     await self.move(rows, stop)
             except Exception as failure:
                 log.warning("rekeying interrupted", error=repr(failure))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+            await pause(stop, LOOK_SECONDS)
 
     async def move(self, rows: SealedRows, stop: asyncio.Event) -> int:
         """Move a table's rows; what somebody else has locked waits for the next look. Returns how many are left."""

@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 
 from changhu_common.bus.port import BATCH_MESSAGES_MAX, Bus, Message
 from changhu_common.database import OUTBOX_CHANNEL, Database
+from changhu_common.stopping import pause
 
 # A relay that does not lead asks again this often; a leader that hears nothing looks anyway.
 IDLE_SECONDS = 1.0
@@ -40,7 +41,7 @@ class Relay:
             except Exception as failure:
                 # The outbox keeps everything; the next attempt begins where this one ended.
                 log.warning("relay interrupted", service=self._database.source, error=repr(failure))
-                await _wait(stop, IDLE_SECONDS)
+                await pause(stop, IDLE_SECONDS)
 
     async def _lead(self, stop: asyncio.Event) -> None:
         async with await AsyncConnection.connect(conninfo(self._database.url), autocommit=True) as connection:
@@ -50,7 +51,7 @@ class Relay:
                 leads = await row.fetchone()
                 if leads and leads[0]:
                     break
-                await _wait(stop, IDLE_SECONDS)
+                await pause(stop, IDLE_SECONDS)
             while not stop.is_set():
                 if not await self._move(connection):
                     async for _ in connection.notifies(timeout=IDLE_SECONDS / 4, stop_after=1):
@@ -77,11 +78,3 @@ class Relay:
             while moved := await self._move(connection):
                 told += moved
         return told
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        pass

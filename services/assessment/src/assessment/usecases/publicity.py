@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
@@ -13,6 +12,7 @@ from changhu_common.database import Actor, AskedChange, AuditEntry, Database, Tr
 from changhu_common.errors import NotFound, Refusal
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller, Scope, ScopePart
+from changhu_common.stopping import pause
 from changhu_policies.projection import SuppliedValues
 
 from assessment.domain.acceptance import ApplicationOpen
@@ -160,8 +160,7 @@ class Publicity:
                 await self.publish_by_itself()
             except Exception as failure:
                 log.warning("publication interrupted", error=repr(failure))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+            await pause(stop, LOOK_SECONDS)
 
     async def publish_by_itself(self) -> None:
         """Publish whatever is over, each application on its own: one that lacks a parameter holds up no other."""

@@ -20,6 +20,7 @@ from changhu_common.errors import FieldError, NotFound, Refusal
 from changhu_common.ids import new_id
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller, Scope
+from changhu_common.stopping import pause
 from sqlalchemy import Row
 
 from enrollment.domain.file_rows import COLUMNS
@@ -148,11 +149,7 @@ class Imports:
                 log.warning("import interrupted", error=repr(failure))
                 worked = False
             if not worked:
-                try:
-                    async with asyncio.timeout(IDLE_SECONDS):
-                        await stop.wait()
-                except TimeoutError:
-                    pass
+                await pause(stop, IDLE_SECONDS)
 
     async def waiting(self) -> int:
         """How many files are still to be worked off."""

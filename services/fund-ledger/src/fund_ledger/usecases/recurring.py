@@ -1,7 +1,6 @@
 """A manual journal that comes again every month is made a draft when its day has come, once."""
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -13,6 +12,7 @@ from changhu_common.ids import named_id, new_id
 from changhu_common.periods import Month
 from changhu_common.roles import Caller
 from changhu_common.rows import insert_rows
+from changhu_common.stopping import pause
 
 from fund_ledger.storage import drafts
 from fund_ledger.storage.tables import recurring
@@ -86,6 +86,4 @@ class Recurring:
                 await self.draft_due()
             except Exception as failure:
                 log.warning("recurring journals interrupted", error=repr(failure))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await stop.wait()
+            await pause(stop, LOOK_SECONDS)

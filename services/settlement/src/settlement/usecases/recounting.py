@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 from changhu_common.database import Actor, Database
 from changhu_common.relay import IDLE_SECONDS
+from changhu_common.stopping import pause
 from changhu_policies import Pack, admitted_pools
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -99,11 +100,7 @@ class Recounting:
                     continue
             except Exception as failure:
                 log.warning("recount interrupted", error=repr(failure))
-            try:
-                async with asyncio.timeout(IDLE_SECONDS):
-                    await stop.wait()
-            except TimeoutError:
-                pass
+            await pause(stop, IDLE_SECONDS)
 
     async def work_off(self) -> int:
         """Count the next chunk of the queue again; returns how many persons it was."""
