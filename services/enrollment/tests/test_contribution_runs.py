@@ -90,6 +90,24 @@ async def test_the_base_of_the_month_counts(enrollment: Running, enrol: Enrol, c
     assert (await run(enrollment, clerk, {"pool": "211100", "period": "2026-06"}))["due_fen"] == 2172
 
 
+async def test_a_mark_with_days_counts_in_the_months_that_begin_with_it(
+    enrollment: Running, enrol: Enrol, clerk: Who
+) -> None:
+    person = (await enrol(1))["person_id"]
+    days = {"kind": "medical_assistance", "start": "2026-03-10", "end": "2026-05-31"}
+    assert (await enrollment.post(f"/persons/{person}/hardships", clerk, days)).status_code == 201
+    payers = {}
+    for month in ("2026-03", "2026-04", "2026-05", "2026-06"):
+        totals = (await run(enrollment, clerk, {"pool": "211100", "period": month}))["totals"]
+        payers[month] = {each["payer"] for each in totals} - {"employer_medical_contribution"}
+    assert payers == {
+        "2026-03": {"personal_account"},
+        "2026-04": {"medical_assistance_fund"},
+        "2026-05": {"medical_assistance_fund"},
+        "2026-06": {"personal_account"},
+    }
+
+
 async def test_who_changed_category_within_the_month_is_counted_once(
     enrollment: Running, enrol: Enrol, clerk: Who
 ) -> None:

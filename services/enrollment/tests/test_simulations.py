@@ -39,6 +39,10 @@ async def a_small_city(enrollment: Running, enrol: Enrol, clerk: Who) -> None:
     await enrollment.post(f"/persons/{dead['person_id']}/death", clerk, {"died_on": "2026-03-31"})
     await enrol(4, coverage={"base_fen": None})
     await enrol(5, marks=["medical_assistance"], coverage={"category": "flexible", "start": "2026-02-10"})
+    for n, base_fen in ((6, 100_000), (7, None)):
+        for_a_while = (await enrol(n, coverage={"base_fen": base_fen}))["person_id"]
+        days = {"kind": "medical_assistance", "start": "2026-03-10", "end": "2026-08-31"}
+        await enrollment.post(f"/persons/{for_a_while}/hardships", clerk, days)
 
 
 async def test_a_year_comes_to_what_its_runs_stored(enrollment: Running, enrol: Enrol, clerk: Who) -> None:
@@ -54,7 +58,7 @@ async def test_a_year_comes_to_what_its_runs_stored(enrollment: Running, enrol: 
             payers[each["payer"]] += each["due_fen"]
     now = (await simulated(enrollment)).now
     assert (now.due_at, now.due_from) == (dict(places), dict(payers))
-    assert (now.persons, now.without_base) == (4, 1)
+    assert (now.persons, now.without_base) == (5, 2)
     assert now.persons_at["retiree", "211122"] == 1
 
 

@@ -1,8 +1,8 @@
 """A pool's people as arrays: who stands in which position, on which base, from which month to which.
 
 In each month a person counts once, in the category that the month began with, insured on any of its
-days and alive on its first; the base is the latest one that had begun. A contribution run decides the
-same for one month.
+days and alive on its first; the base is the latest one that had begun, marks and family account those of
+the month's first day. A contribution run decides the same for one month.
 """
 
 from collections.abc import Sequence
@@ -58,10 +58,10 @@ class Horizon:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageRows:
-    """Coverages as they are stored, one row for each base of each, in order of person, start, base.
+    """Coverages as they are stored, one row for each base and position of each, in order of person, start, since.
 
     `new_person` marks a person's first row, `position` is a place in `positions`; days count from
-    1970-01-01, a base in fen.
+    1970-01-01, a base in fen. A row holds from the month of `since`, one without (NEVER) always.
     """
 
     positions: Sequence[Position]
@@ -109,14 +109,14 @@ def population(rows: CoverageRows, horizon: Horizon) -> Population:
     begins = begins[np.maximum.accumulate(np.where(new_coverage, np.arange(count), 0))]
     ends = np.minimum(ends, horizon.numbers(rows.died))
 
-    based = rows.base_fen >= 0
-    since = np.where(based, horizon.numbers(rows.since), begins)
+    dated = rows.since < NEVER
+    since = np.where(dated, horizon.numbers(rows.since), begins)
     first = np.maximum(begins, since)
     last = ends.copy()
     goes_on = ~new_coverage[1:]
     last[:-1] = np.where(goes_on, np.minimum(ends[:-1], since[1:] - 1), ends[:-1])
     # Before a coverage's first base there is none.
-    early = np.flatnonzero(new_coverage & based & (since > begins))
+    early = np.flatnonzero(new_coverage & dated & (since > begins))
 
     def joined(whole: Integers, before: Integers) -> Integers:
         return np.concatenate([whole, before])

@@ -15,6 +15,7 @@ from sqlalchemy import Row, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.account import Cell, CellKey, CellTotal
+from enrollment.storage import marks
 from enrollment.storage.account_tables import correction, difference, person_receipt, refund
 from enrollment.storage.tables import due, run_total
 
@@ -43,19 +44,9 @@ _OF_PERSON = text(_CELLS.format(which="person_id = :person"))
 # The month as it is known now, for those of a run; nothing where nobody is insured any more. A mark with dated
 # records, and a relative's account, count where they hold on the month's first day, as base and category do.
 _RECOUNTED = text(
-    """
-    SELECT due.person_id, due.period, due.county, insured.category, insured.base_fen, coalesce((
-            SELECT bool_or(consented_on <= :first AND (revoked_on IS NULL OR revoked_on >= :first))
-            FROM family_account AS paying WHERE paying.person_id = person.id
-        ), person.family_account) AS family_account,
-        coalesce((
-            SELECT jsonb_agg(DISTINCT mark ORDER BY mark) FROM (
-                SELECT jsonb_array_elements_text(person.marks) AS mark
-                EXCEPT SELECT kind FROM hardship WHERE hardship.person_id = person.id
-                UNION SELECT kind FROM hardship WHERE hardship.person_id = person.id AND void_reason IS NULL
-                    AND start <= :first AND ("end" IS NULL OR "end" >= :first)
-            ) AS held
-        ), '[]') AS marks
+    f"""
+    SELECT due.person_id, due.period, due.county, insured.category, insured.base_fen,
+        {marks.paid_on(":first")} AS family_account, {marks.held_on(":first")} AS marks
     FROM due JOIN person ON person.id = due.person_id
     LEFT JOIN LATERAL (
         SELECT coverage.category,
@@ -70,7 +61,7 @@ _RECOUNTED = text(
     WHERE due.run_id = :run AND due.person_id > :after
         AND (CAST(:persons AS uuid[]) IS NULL OR due.person_id = ANY(CAST(:persons AS uuid[])))
     ORDER BY due.person_id LIMIT :limit
-    """
+    """  # noqa: S608 (no part of it comes from outside)
 )
 # Cells that nothing was due in before come first: what is proposed to be inserted must hold by itself.
 _OPEN_CELLS = text(

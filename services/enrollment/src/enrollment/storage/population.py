@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.population import NEVER, NO_BASE_FEN, CoverageRows, Horizon, Position
+from enrollment.storage import marks
 
 # What COPY writes before the first row and after the last one; so many rows at a time become an array.
 HEADER_BYTES: Final = 19
@@ -33,31 +34,59 @@ _ROW: Final = np.dtype(
 
 # Whose coverage reaches into the horizon.
 _THERE: Final = """
-    WHERE person.pool = %(pool)s AND coverage.start <= %(last)s
-        AND (coverage."end" IS NULL OR coverage."end" >= %(first)s)
-"""
-# A position's number is looked up and not joined: of a join the planner believes that hardly anybody passes it.
-_KEY: Final = "concat_ws(' ', coverage.category, person.county, person.family_account, person.marks)"
-_POSITIONS: Final = f"""
-    SELECT DISTINCT {_KEY}, coverage.category, person.county, person.marks, person.family_account
     FROM person JOIN coverage ON coverage.person_id = person.id AND coverage.pool = person.pool
+        AND coverage.start <= %(last)s AND (coverage."end" IS NULL OR coverage."end" >= %(first)s)
+"""
+# Whose position may change within a coverage, because a mark or a relative's account has days.
+_DATED: Final = "person.id IN (SELECT person_id FROM hardship UNION SELECT person_id FROM family_account)"
+_BASE: Final = "LEFT JOIN contribution_base base ON base.coverage_id = coverage.id"
+_SAME: Final = """
+    SELECT person.id, coverage.start, coverage."end", died_on, category, county, marks, family_account, {since}
+    {there} {base} WHERE person.pool = %(pool)s AND NOT ({dated})
+"""
+# Such a person gets a row for each month in which base or position change; what holds on a month's first day counts.
+_CHANGING: Final = f"""
+    SELECT person.id, coverage.start, coverage."end", died_on, category, county,
+        {marks.held_on("change.since")}, {marks.paid_on("change.since")}, change.since,
+        (SELECT base_fen FROM contribution_base
+         WHERE coverage_id = coverage.id AND since <= change.since ORDER BY since DESC LIMIT 1)
     {_THERE}
+    CROSS JOIN LATERAL (
+        SELECT DISTINCT (date_trunc('month', day - 1) + interval '1 month')::date AS since FROM (
+            SELECT date_trunc('month', coverage.start)::date AS day
+            UNION ALL SELECT since FROM contribution_base WHERE coverage_id = coverage.id
+            UNION ALL SELECT unnest(ARRAY[start, "end" + 1]) FROM hardship WHERE person_id = person.id
+            UNION ALL SELECT unnest(ARRAY[consented_on, revoked_on + 1]) FROM family_account
+                WHERE person_id = person.id
+        ) AS days
+    ) AS change
+    WHERE person.pool = %(pool)s AND {_DATED}
+        AND change.since >= date_trunc('month', coverage.start)
+        AND (coverage."end" IS NULL OR change.since <= coverage."end")
 """  # noqa: S608 (no part of it comes from outside)
+# A position's number is looked up and not joined: of a join the planner believes that hardly anybody passes it.
+_KEY: Final = "concat_ws(' ', category, county, family_account, marks)"
+_POSITIONS: Final = f"""
+    SELECT DISTINCT {_KEY}, category, county, marks, family_account FROM (
+        {_SAME.format(since="NULL::date, NULL::bigint", there=_THERE, base="", dated=_DATED)}
+        UNION ALL {_CHANGING}
+    ) AS counted
+"""  # noqa: S608
 _ROWS: Final = f"""
     COPY (
         SELECT
-            (row_number() OVER (PARTITION BY person.id ORDER BY coverage.start, base.since))::int,
+            (row_number() OVER (PARTITION BY id ORDER BY start, since))::int,
             (%(numbers)s::jsonb -> {_KEY})::int,
-            coverage.start - %(epoch)s,
-            coalesce(coverage."end" - %(epoch)s, %(never)s),
-            coalesce(person.died_on - %(epoch)s, %(never)s),
-            coalesce(base.since - %(epoch)s, %(never)s),
-            coalesce(base.base_fen, %(no_base)s)
-        FROM person
-        JOIN coverage ON coverage.person_id = person.id AND coverage.pool = person.pool
-        LEFT JOIN contribution_base base ON base.coverage_id = coverage.id
-        {_THERE}
-        ORDER BY person.id, coverage.start, base.since
+            start - %(epoch)s,
+            coalesce("end" - %(epoch)s, %(never)s),
+            coalesce(died_on - %(epoch)s, %(never)s),
+            coalesce(since - %(epoch)s, %(never)s),
+            coalesce(base_fen, %(no_base)s)
+        FROM (
+            {_SAME.format(since="base.since, base.base_fen", there=_THERE, base=_BASE, dated=_DATED)}
+            UNION ALL {_CHANGING}
+        ) AS counted
+        ORDER BY id, start, since
     ) TO STDOUT (FORMAT BINARY)
 """  # noqa: S608
 
@@ -81,8 +110,8 @@ async def read(connection: AsyncConnection, pool: str, horizon: Horizon) -> Cove
         asked["numbers"] = json.dumps({key: number for number, (key, *_) in enumerate(found)})
         columns = await _copied(cursor, asked)
     positions = [
-        Position(category=category, county=county, marks=tuple(marks), family_account=family_account)
-        for _, category, county, marks, family_account in found
+        Position(category=category, county=county, marks=tuple(held), family_account=family_account)
+        for _, category, county, held, family_account in found
     ]
     return CoverageRows(positions=positions, new_person=columns.pop("turn") == 1, **columns)
 

@@ -18,25 +18,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from enrollment.domain.reported import KnownFact
 from enrollment.storage.report_tables import conflict, fact_import
 
-# A mark with dated records holds by them; one without holds always.
-_SET_MARKS = text(
-    """
-    UPDATE person SET marks = now.marks
-    FROM (
-        SELECT person.id, coalesce((
-            SELECT jsonb_agg(DISTINCT mark ORDER BY mark) FROM (
-                SELECT jsonb_array_elements_text(person.marks) AS mark
-                EXCEPT SELECT kind FROM hardship WHERE person_id = person.id
-                UNION SELECT kind FROM hardship WHERE person_id = person.id AND void_reason IS NULL
-                    AND start <= :today AND ("end" IS NULL OR "end" >= :today)
-            ) AS held
-        ), '[]') AS marks
-        FROM person WHERE id = ANY(CAST(:persons AS uuid[]))
-    ) AS now
-    WHERE person.id = now.id AND person.marks <> now.marks
-    """
-)
-
 
 async def known_facts(
     connection: AsyncConnection, table: Table, persons: Collection[UUID]
@@ -72,11 +53,6 @@ async def set_deaths(connection: AsyncConnection, died_on: Mapping[UUID, date]) 
         ),
         {"ids": list(died_on), "days": list(died_on.values())},
     )
-
-
-async def set_marks_of_day(connection: AsyncConnection, persons: Collection[UUID], *, today: date) -> None:
-    """Bring the marks of these persons to what their dated records say today."""
-    await connection.execute(_SET_MARKS, {"persons": list(persons), "today": today})
 
 
 async def add_import(connection: AsyncConnection, row: Mapping[str, Any]) -> None:

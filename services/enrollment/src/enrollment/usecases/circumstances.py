@@ -27,7 +27,7 @@ from changhu_common.rows import insert_rows
 from sqlalchemy import Row, Table, select, update
 
 from enrollment.domain.registration import PeriodInvalid
-from enrollment.storage import persons, reports
+from enrollment.storage import marks, persons
 from enrollment.storage.tables import hardship, hospital_stay, other_benefit
 
 View = TypeVar("View")
@@ -208,7 +208,7 @@ class Circumstances(Generic[View]):
         table = self._sort.table
         row = (await tx.connection.execute(select(table).where(table.c.id == circumstance_id))).one()
         if self._sort is HARDSHIP:
-            await reports.set_marks_of_day(tx.connection, [row.person_id], today=day_of(tx.now))
+            await marks.set_marks_of_day(tx.connection, [row.person_id], today=day_of(tx.now))
         ids = {self._sort.id_name: row.id, "person_id": row.person_id, "pool": owner.pool}
         days = {"revision": row.revision, "kind": row.kind, "start": row.start, "end": row.end}
         tx.emit(event.model_validate(ids | days))

@@ -15,7 +15,7 @@ from changhu_common.roles import Caller
 from sqlalchemy import Row, select
 
 from enrollment.domain.reported import CLASHES, Reported
-from enrollment.storage import persons, reports
+from enrollment.storage import marks, persons, reports
 from enrollment.usecases.circumstances import Circumstance, void_facts
 from enrollment.usecases.reports import SORTS, end_facts, record_facts
 from enrollment.usecases.telling import tell
@@ -116,7 +116,7 @@ class Conflicts:
             await void_facts(tx, sort, owner, (await tx.connection.execute(still)).all(), reason)
             await record_facts(tx, sort, [(owner, told, new_id())])
         if found.kind == "hardship":
-            await reports.set_marks_of_day(tx.connection, [owner.id], today=day_of(tx.now))
+            await marks.set_marks_of_day(tx.connection, [owner.id], today=day_of(tx.now))
 
 
 def _view(row: Row[Any]) -> ConflictView:

@@ -32,7 +32,7 @@ from enrollment.domain.reported import (
     judged_death,
     read_reported,
 )
-from enrollment.storage import imports, persons, reports
+from enrollment.storage import imports, marks, persons, reports
 from enrollment.storage.identities import Identities
 from enrollment.storage.report_tables import fact_import
 from enrollment.usecases.circumstances import HARDSHIP, HOSPITAL_STAY, OTHER_BENEFIT, Circumstance
@@ -189,7 +189,7 @@ class Reports:
         await end_facts(tx, SORTS[kind], plan.ends)
         if kind == "hardship":
             touched = {row.id for row, *_ in plan.new} | {row.id for row, _ in plan.ends.values()}
-            await reports.set_marks_of_day(tx.connection, touched, today=today)
+            await marks.set_marks_of_day(tx.connection, touched, today=today)
 
 
 async def record_facts(

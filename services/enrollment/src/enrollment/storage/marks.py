@@ -1,0 +1,58 @@
+"""What else decides about a contribution, on a day: a mark, or a relative's account, holds by its records, or always.
+
+A mark without dated records holds on every day, and so does a family account without a registered consent.
+"""
+
+from collections.abc import Collection
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+def held_on(day: str) -> str:
+    """The marks of the row `person` on a day, as JSON in order."""
+    return f"""
+        coalesce((
+            SELECT jsonb_agg(DISTINCT mark ORDER BY mark) FROM (
+                SELECT jsonb_array_elements_text(person.marks) AS mark
+                EXCEPT SELECT kind FROM hardship WHERE hardship.person_id = person.id
+                UNION SELECT kind FROM hardship WHERE hardship.person_id = person.id AND void_reason IS NULL
+                    AND hardship.start <= {day} AND (hardship."end" IS NULL OR hardship."end" >= {day})
+            ) AS held
+        ), '[]')
+    """  # noqa: S608 (no part of it comes from outside)
+
+
+def paid_on(day: str) -> str:
+    """Whether a relative's account pays for the row `person` on a day."""
+    return f"""
+        coalesce((
+            SELECT bool_or(consented_on <= {day} AND (revoked_on IS NULL OR revoked_on >= {day}))
+            FROM family_account AS paying WHERE paying.person_id = person.id
+        ), person.family_account)
+    """  # noqa: S608
+
+
+# For a whole pool: only who has records is asked for them, everybody else is as the row says.
+def of_everybody_on(day: str) -> str:
+    """`marks` and `family_account` of each row `person` on a day."""
+    return f"""
+        CASE WHEN person.id IN (SELECT person_id FROM hardship) THEN {held_on(day)} ELSE person.marks END AS marks,
+        CASE WHEN person.id IN (SELECT person_id FROM family_account) THEN {paid_on(day)}
+            ELSE person.family_account END AS family_account
+    """  # noqa: S608
+
+
+_SET = """
+    UPDATE person SET marks = now.marks
+    FROM (SELECT person.id, {held} AS marks FROM person WHERE {whose}) AS now
+    WHERE person.id = now.id AND person.marks <> now.marks
+"""
+_OF_THESE = text(_SET.format(held=held_on(":today"), whose="id = ANY(CAST(:persons AS uuid[]))"))
+
+
+async def set_marks_of_day(connection: AsyncConnection, persons: Collection[UUID], *, today: date) -> None:
+    """Let these persons' rows say the marks that hold today."""
+    await connection.execute(_OF_THESE, {"persons": list(persons), "today": today})
