@@ -1,6 +1,7 @@
 """The facts that the services tell each other; what is defined here is a public interface."""
 
 from changhu_common.events.assessment import ASSESSMENT_EVENTS
+from changhu_common.events.budget import BUDGET_EVENTS
 from changhu_common.events.care import CARE_EVENTS
 from changhu_common.events.enrollment import ENROLLMENT_EVENTS
 from changhu_common.events.ledger import LEDGER_EVENTS
@@ -24,6 +25,7 @@ REGISTRY = Registry(
         *CARE_EVENTS,
         *SETTLEMENT_EVENTS,
         *LEDGER_EVENTS,
+        *BUDGET_EVENTS,
         *POLICY_EVENTS,
     )
 )

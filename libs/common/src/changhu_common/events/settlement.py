@@ -3,6 +3,8 @@
 from datetime import date
 from uuid import UUID
 
+from pydantic import BaseModel, ConfigDict
+
 from changhu_common.events.registry import Event, Topic
 
 PAYMENT = Topic("settlement.payment", "person_id", "what was paid for a person's care (拨付)")
@@ -74,8 +76,26 @@ class StatementDecision(Event):
     decided_on: date
 
 
+class StatementPart(BaseModel):
+    """What a statement's payments ask of one county's money of one category, in fen, net of what is taken back.
+
+    `payments` counts those that move the fund's money.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    county: str
+    category: str
+    fund_fen: int
+    payments: int
+
+
 class StatementApproved(StatementDecision):
+    """A statement may be paid as soon as the budget has reserved its `parts`; without parts it asks for nothing."""
+
     TYPE = "statement.approved"
+
+    parts: tuple[StatementPart, ...] = ()
 
 
 class StatementRejected(StatementDecision):
