@@ -73,6 +73,7 @@ RULES: list[tuple[str, dict[str, Any], Any, str, str]] = [
     ("benefit.other_benefit", {"benefit": "elderly_subsidy"}, "informs", "二(六)4", "assumed"),
     ("fund.startup_fen", {}, 5_000_000_000, "二(五)4", "stated"),
     ("fund.startup_source", {}, "medical_fund_surplus", "二(五)4", "stated"),
+    ("budget.hard_stop", {}, "stops", "三(八)", "assumed"),
 ]  # fmt: skip
 
 MISSING: list[tuple[str, dict[str, Any], str]] = [
@@ -82,6 +83,7 @@ MISSING: list[tuple[str, dict[str, Any], str]] = [
     ("catalogue.local", {}, "二(六)1"),
     ("catalogue.prices", {}, "三(八)"),
     ("benefit.ratio", {"mode": "community"}, "二(六)3"),
+    ("budget.warning_level", {}, "三(八)"),
     ("handling.fee_share", {}, "三(九)"),
     ("city_resident_disposable_income", {}, "二(六)3"),
 ]

@@ -205,6 +205,8 @@ _LEDGER = _file(
     Parameter("fund.startup_fen", "启动资金", count),
     Parameter("fund.startup_source", "启动资金来源", one_of(*PAYERS)),
     Parameter("fund.county_clearing", "分县清算", one_of("surplus_then_treasury", "none")),
+    Parameter("budget.hard_stop", "超预算的支付", one_of("stops", "informs")),
+    Parameter("budget.warning_level", "预算预警比例", ratio),
     Parameter("handling.fee_share", "经办服务费比例", ratio),
     # The statistics are here because finance supplies them; a pack says which clause asks for each.
     *(Parameter(name, title, count) for name, title in STATISTICS.items()),
