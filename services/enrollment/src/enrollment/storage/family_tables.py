@@ -11,6 +11,7 @@ guardian = Table(
     Column("person_id", Uuid, nullable=False),
     Column("since", Date, nullable=False),
     Column("guardian_id", Uuid, nullable=False),
+    Column("relation", Text),
     PrimaryKeyConstraint("person_id", "since"),
     CheckConstraint("guardian_id <> person_id", name="another_person"),
 )

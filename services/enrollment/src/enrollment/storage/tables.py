@@ -295,6 +295,10 @@ policy_value = Table(
     Column("entered_at", DateTime(timezone=True), nullable=False),
     Column("approved_by", Text),
     Column("approved_at", DateTime(timezone=True)),
+    Column("withdrawn_by", Text),
+    Column("withdrawn_at", DateTime(timezone=True)),
+    Column("withdrawal_reason", Text),
     CheckConstraint("approved_by <> entered_by", name="approved_by_another"),
+    CheckConstraint("approved_by IS NULL OR withdrawn_by IS NULL", name="approved_or_withdrawn"),
 )
 Index("ix_policy_value_pool", policy_value.c.pool)
