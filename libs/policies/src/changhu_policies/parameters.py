@@ -23,7 +23,7 @@ from changhu_policies.shapes import (
     text,
     texts,
 )
-from changhu_policies.vocabulary import CATEGORIES, PAYERS, RELATIONS, SHARES, STATISTICS
+from changhu_policies.vocabulary import CATEGORIES, MARKS, PAYERS, RELATIONS, SHARES, STATISTICS
 
 # What a value may differ by. A `mark` may join several with "+": all of them must be there.
 Qualifier = Literal["category", "county", "mode", "scale", "grade", "level", "mark", "share", "benefit"]
@@ -97,6 +97,8 @@ _ENROLLMENT = _file(
     Parameter("contribution.mark_order", "特定人群的先后次序", texts, needed=True),
     Parameter("contribution.family_relations", "可共济的近亲属", some_of(*RELATIONS)),
     Parameter("contribution.rounding", "分担的取整", rounding, by=_BY_PERSON, whole=_PEOPLE, needed=True),
+    Parameter("coverage.guardian", "监护人登记", one_of("required"), by=("category",)),
+    Parameter("coverage.guardian_waived", "免登记监护人的人群", some_of(*MARKS)),
     Parameter("coverage.suspended", "暂停参保期间的待遇", one_of("stops_benefits", "informs"), needed=True),
     Parameter("coverage.death", "死亡后的待遇", one_of("stops_benefits"), needed=True),
     contribution__principle="筹资原则",

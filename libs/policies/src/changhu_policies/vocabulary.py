@@ -49,6 +49,14 @@ RELATIONS: Final = {
     "grandchild": "孙子女、外孙子女",
 }
 
+# Through whom a minor is insured (监护人), seen from the minor.
+GUARDIANS: Final = {
+    "parent": "父母",
+    "grandparent": "祖父母、外祖父母",
+    "sibling": "兄姐",
+    "other": "其他监护人",
+}
+
 PAYERS: Final = {
     "employer": "用人单位",
     "employer_medical_contribution": "单位职工医保费划出",
