@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date
 from typing import TypeVar
 
 from changhu_common.bulk_files import BulkColumn
+from changhu_common.cells import read_day, read_fen
 from changhu_common.errors import FieldError
-from changhu_common.money import FEN_PER_YUAN
 from changhu_policies.vocabulary import CATEGORIES, MARKS
 
 from enrollment.domain.registration import Claim, Registration, Territory, checked
@@ -28,29 +27,9 @@ T = TypeVar("T")
 # What the rules call a field, where the file's column is called otherwise.
 _COLUMN_OF = {"base_fen": "base_yuan"}
 
-_DATE = re.compile(r"([0-9]{4})([-/])([0-9]{1,2})\2([0-9]{1,2})")
-_YUAN = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,2})0*)?")
 _CATEGORY_CODES = {term: code for code, term in CATEGORIES.items()}
 _MARK_CODES = {term: code for code, term in MARKS.items()}
 _BETWEEN_MARKS = re.compile(r"\s*[;；]\s*")
-
-
-def read_day(text: str) -> date:
-    found = _DATE.fullmatch(text)
-    if found is None:
-        raise ValueError("日期应写成 2026-07-01 或 2026/7/1")
-    try:
-        return date(int(found[1]), int(found[3]), int(found[4]))
-    except ValueError:
-        raise ValueError("没有这一天；请核对日期") from None
-
-
-def read_fen(text: str) -> int:
-    found = _YUAN.fullmatch(text)
-    if found is None:
-        raise ValueError("金额应以元为单位，只写数字，最多两位小数，不写千位逗号")
-    fen = int(found[2]) * FEN_PER_YUAN + int((found[3] or "").ljust(2, "0"))
-    return -fen if found[1] else fen
 
 
 def _marks(text: str) -> tuple[str, ...]:

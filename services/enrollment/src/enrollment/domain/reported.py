@@ -10,12 +10,11 @@ from typing import Final, Literal
 from uuid import UUID
 
 from changhu_common.bulk_files import BulkColumn
+from changhu_common.cells import read_day
 from changhu_common.errors import FieldError
 from changhu_common.periods import DateRange
 from changhu_common.resident_numbers import InvalidResidentNumber, ResidentNumber
 from changhu_policies.vocabulary import MARKS, OTHER_BENEFITS
-
-from enrollment.domain.file_rows import read_day
 
 FactKind = Literal["other_benefits", "hospital_stays", "deaths", "hardship"]
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from changhu_common.bulk_files import BulkColumn
+from changhu_common.cells import read_fen
 from changhu_common.errors import FieldError
 from changhu_common.money import FEN_PER_YUAN, yuan
-
-from enrollment.domain.file_rows import read_fen
 
 Side = Literal["account", "pension", "tax"]
 Outcome = Literal["paid", "part", "failed"]
