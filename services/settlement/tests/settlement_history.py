@@ -136,6 +136,8 @@ def delivery(random: Random, events: Sequence[Event]) -> list[list[Envelope]]:
         if random.random() < 0.2
     ]
     random.shuffle(envelopes)
+    if random.random() < 0.5:  # as where all else is known already: each visit adds to what stands
+        envelopes.sort(key=lambda envelope: isinstance(envelope.event, Service))
     batches = []
     while envelopes:
         size = random.randint(1, 12)

@@ -80,6 +80,23 @@ async def test_the_limit_caps_a_month_and_what_is_above_it_is_the_persons(settle
     assert month["limit"]["left_fen"] == 0
 
 
+async def test_each_visit_takes_up_the_limit_where_those_before_it_left_it(settlement: Settlement) -> None:
+    await settlement.hear(*settlement.home())
+    for day in (3, 4, 6, 5, 7):
+        await settlement.hear(settlement.visit(at(day), {"LC12": 10}))
+    month = await settlement.month()
+    assert [line["fund_fen"] for line in month["lines"]] == [80_000, 80_000, 80_000, 12_000, 0]
+    assert month["limit"]["left_fen"] == 0
+
+
+async def test_a_visit_that_cannot_be_decided_leaves_the_whole_period_undecided(settlement: Settlement) -> None:
+    organisation = designated(settlement.organisation, modes=("home", "community"), revision=2)
+    await settlement.hear(*settlement.home(), organisation, settlement.visit(at(3)))
+    assert [line["status"] for line in (await settlement.month())["lines"]] == ["paid"]
+    await settlement.hear(visit(settlement.person, settlement.organisation, at(21), mode="community"))
+    assert [line["status"] for line in (await settlement.month())["lines"]] == ["undecided", "undecided"]
+
+
 async def test_a_visit_that_arrives_late_takes_its_place_in_time(settlement: Settlement) -> None:
     await settlement.hear(*settlement.home(), *(settlement.visit(at(day), {"LC12": 10}) for day in (4, 5, 6)))
     await settlement.hear(settlement.visit(at(3), {"LC12": 10}))

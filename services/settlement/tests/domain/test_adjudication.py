@@ -304,6 +304,18 @@ def test_an_earlier_answer_is_a_prefix_of_a_later_one(services: list[Service]) -
     assert decide(services=tuple(half)).lines == decide(services=tuple(ordered)).lines[: len(half)]
 
 
+@given(services_of_a_month, grades_of_a_month, packs, st.integers(0, 15))
+def test_what_is_decided_from_where_the_earlier_ones_stand_is_what_all_at_once_give(
+    services: list[Service], grades: tuple[Grade, ...], pack: Pack, cut: int
+) -> None:
+    ordered = sorted(services, key=lambda each: (each.at, each.id))
+    whole = decide(services=tuple(ordered), grades=grades, pack=pack)
+    used = sum(line.used_fen for line in whole.lines[:cut])
+    rest = decide(services=tuple(ordered[cut:]), used_earlier_fen=used, grades=grades, pack=pack)
+    assert rest.lines == whole.lines[cut:]
+    assert rest.limit_left_fen == whole.limit_left_fen
+
+
 def test_a_moment_belongs_to_its_day_in_shanghai() -> None:
     after_midnight = service(at=datetime(2026, 7, 2, 17, tzinfo=UTC))
     assert codes(only(decide(services=(after_midnight,), died_on=date(2026, 7, 2)))) == ["after_death"]

@@ -23,12 +23,13 @@ from settlement.domain.rules import SERVICE_RULES, Case, joined_late
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """What became of one service (结算明细). The two parts add up to the cost."""
+    """What became of one service (结算明细): two parts that add up to the cost, and what it used of the limit."""
 
     id: str
     cost_fen: int
     fund_fen: int
     person_fen: int
+    used_fen: int
     paid: bool
     findings: tuple[Finding, ...]
 
@@ -61,8 +62,8 @@ def adjudicate(*, pack: Pack, facts: Facts, days: DateRange) -> Adjudication:
     used_fen = facts.used_earlier_fen
     lines = []
     for service in in_order_of_time(facts.services):
-        line, used = _decide(pack, facts, service, used_fen)
-        used_fen += used
+        line = _decide(pack, facts, service, used_fen)
+        used_fen += line.used_fen
         lines.append(line)
     limit = limit_at_the_end(pack, facts, days)
     return Adjudication(
@@ -86,12 +87,12 @@ def in_order_of_time(services: Iterable[Service]) -> list[Service]:
     return sorted(by_id.values(), key=lambda service: (service.at, service.id))
 
 
-def _decide(pack: Pack, facts: Facts, service: Service, used_fen: int) -> tuple[Line, int]:
-    """One line, and how much of the limit it uses, after `used_fen` of it were used before."""
+def _decide(pack: Pack, facts: Facts, service: Service, used_fen: int) -> Line:
+    """One line, after `used_fen` of the limit were used before it."""
     case = _case(pack, facts, service)
     findings, wanting = _heard(case)
     if any(finding.stops_payment for finding in findings):
-        return _line(service, findings, fund_fen=0, paid=False), 0
+        return _line(service, findings)
     if wanting is not None:
         raise wanting
     limit = limit_on(pack, case.day, coverage=case.coverage, grade=case.grade)
@@ -99,9 +100,9 @@ def _decide(pack: Pack, facts: Facts, service: Service, used_fen: int) -> tuple[
     if limit is not None and limit <= used_fen:
         order = pack.value("benefit.limit.use", on=case.day)
         findings.append(stops(order, "limit_used_up", f"限额{yuan(limit)}元已用完"))
-        return _line(service, findings, fund_fen=0, paid=False), 0
+        return _line(service, findings)
     fund_fen, used, said = _pay(case, service.cost_fen or 0, left_fen)
-    return _line(service, [*findings, *said], fund_fen=fund_fen, paid=True), used
+    return _line(service, [*findings, *said], fund_fen=fund_fen, used_fen=used, paid=True)
 
 
 def _heard(case: Case) -> tuple[list[Finding], PolicyMissing | None]:
@@ -182,13 +183,16 @@ def _lowered(case: Case, since: date) -> tuple[Fraction, list[Finding]]:
     return Fraction(1), []
 
 
-def _line(service: Service, findings: list[Finding], *, fund_fen: int, paid: bool) -> Line:
+def _line(
+    service: Service, findings: list[Finding], *, fund_fen: int = 0, used_fen: int = 0, paid: bool = False
+) -> Line:
     cost_fen = service.cost_fen or 0
     return Line(
         id=service.id,
         cost_fen=cost_fen,
         fund_fen=fund_fen,
         person_fen=cost_fen - fund_fen,
+        used_fen=used_fen,
         paid=paid,
         findings=tuple(findings),
     )

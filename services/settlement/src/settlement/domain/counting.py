@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +23,12 @@ from settlement.domain.pricing import PricedItem, PriceList, Visit, priced
 # What else of a line may change, so that it has to be written again.
 _PRINTED = (
     "quantity", "price_fen", "pool", "county", "category", "mode", "status",
-    "cost_fen", "fund_fen", "person_fen", "pack_version",
+    "cost_fen", "fund_fen", "person_fen", "used_fen", "pack_version",
 )  # fmt: skip
+
+# A limit period of a person in a pool, by its first day.
+PeriodKey = tuple[UUID, str, date]
+NOTHING_EARLIER: Mapping[PeriodKey, int] = MappingProxyType({})
 
 FINDINGS_KEPT_MAX = 50_000  # texts name amounts, so there are more of them than rules
 
@@ -34,6 +39,10 @@ class Counted:
 
     lines: list[dict[str, Any]]
     period: dict[str, Any]
+
+    @property
+    def key(self) -> PeriodKey:
+        return self.period["person_id"], self.period["pool"], self.period["start"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +61,25 @@ def count(
     facts: Facts,
     visits: Iterable[Visit],
     offers: Mapping[UUID, Offer],
+    used_earlier_fen: Mapping[PeriodKey, int] = NOTHING_EARLIER,
 ) -> list[Counted]:
-    """Count a person's visits in one pool, period by period; `visits` are all those of each period."""
+    """Count a person's visits in one pool, period by period.
+
+    `visits` are all those of each period, or its last ones, where `used_earlier_fen` says what those before them
+    used of the limit.
+    """
     by_period: dict[DateRange, list[Visit]] = defaultdict(list)
     for visit in visits:
         by_period[period_of(pack, day_of(visit.started_at))].append(visit)
     return [
         count_period(
-            pack=pack, person_id=person_id, county=county, facts=facts, visits=by_period[days], offers=offers, days=days
+            pack=pack,
+            person_id=person_id,
+            county=county,
+            facts=replace(facts, used_earlier_fen=used_earlier_fen.get((person_id, pack.pool, days.start), 0)),
+            visits=by_period[days],
+            offers=offers,
+            days=days,
         )
         for days in sorted(by_period)
     ]
@@ -156,6 +176,7 @@ def _line(
         "cost_fen": cost_fen,
         "fund_fen": decided.fund_fen if decided else 0,
         "person_fen": decided.person_fen if decided else cost_fen,
+        "used_fen": decided.used_fen if decided else 0,
         "pack_version": pack.version,
     }
     said = [_told(finding) for finding in findings]

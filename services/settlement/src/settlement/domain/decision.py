@@ -63,6 +63,7 @@ def _before_the_rules(pack: Pack, service: Service) -> Line:
         cost_fen=cost_fen,
         fund_fen=0,
         person_fen=cost_fen,
+        used_fen=0,
         paid=False,
         findings=(stops(begins, "not_in_force", f"服务当日政策尚未施行，自{pack.start}起施行"),),
     )

@@ -23,11 +23,16 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Days of a person that are counted again; `pool=None` for every pool."""
+    """Days of a person that are counted again; `pool=None` for every pool, `since` for what comes no earlier."""
 
     person_id: UUID
     pool: str | None = None
     days: DateRange = ALL_DAYS
+    since: datetime | None = None
+
+    @property
+    def key(self) -> tuple[UUID, str | None, date]:
+        return self.person_id, self.pool, self.days.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +65,12 @@ def window_arrays(windows: Sequence[Window]) -> dict[str, list[Any]]:
         "pools": [window.pool for window in windows],
         "firsts": [window.days.start for window in windows],
         "lasts": lasts,
-        "froms": [_midnight(window.days.start) for window in windows],
-        "untils": [_midnight(last + ONE_DAY) for last in lasts if last is not None],
+        "froms": [window.since or midnight(window.days.start) for window in windows],
+        "untils": [midnight(last + ONE_DAY) for last in lasts if last is not None],
     }
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), SHANGHAI)
 
 

@@ -8,7 +8,8 @@ from changhu_common.rows import insert_rows
 from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from settlement.storage.facts import WINDOWS, Window, window_arrays
+from settlement.domain.counting import PeriodKey
+from settlement.storage.facts import WINDOWS, Window, midnight, window_arrays
 from settlement.storage.tables import limit_period, line
 
 # By index, window by window, like the visits.
@@ -22,6 +23,18 @@ _VOID = text(
     "UPDATE line SET status = 'void', cost_fen = 0, fund_fen = 0, person_fen = 0, findings = '[]', fingerprint = ''"
     " FROM unnest(CAST(:persons AS uuid[])) AS w (person_id)"
     " WHERE line.id = ANY(CAST(:ids AS uuid[])) AND line.person_id = w.person_id"
+)
+# What stands before these moments; a period that is undecided, or was counted by another pack, says nothing.
+_USED_BEFORE = text(
+    "SELECT w.person_id, w.pool, w.start, l.used_fen"
+    " FROM unnest(CAST(:persons AS uuid[]), CAST(:pools AS text[]), CAST(:starts AS date[]),"
+    " CAST(:froms AS timestamptz[]), CAST(:untils AS timestamptz[]), CAST(:versions AS text[]))"
+    ' AS w (person_id, pool, start, "from", until, pack_version)'
+    " JOIN limit_period p ON (p.person_id, p.pool, p.start, p.pack_version)"
+    " = (w.person_id, w.pool, w.start, w.pack_version) AND p.problem IS NULL"
+    " CROSS JOIN LATERAL (SELECT coalesce(sum(line.used_fen), 0)::bigint AS used_fen FROM line"
+    ' WHERE line.person_id = w.person_id AND line.at >= w."from" AND line.at < w.until'
+    " AND line.pool = w.pool AND line.status <> 'void') l"
 )
 _FORGET_PERIODS = text(
     f"DELETE FROM limit_period p USING {WINDOWS} WHERE p.person_id = w.person_id"  # noqa: S608
@@ -48,6 +61,26 @@ async def standing(connection: AsyncConnection, windows: Sequence[Window]) -> di
     """The lines that stand in these days, by id, with their fingerprints."""
     rows = await connection.execute(_STANDING, window_arrays(windows))
     return {row.id: row.fingerprint for row in rows}
+
+
+async def used_before(
+    connection: AsyncConnection, windows: Sequence[Window], versions: Mapping[str, str]
+) -> dict[PeriodKey, int]:
+    """What stands before `since` used of the limit, where these versions of the pools' packs decided it."""
+    if not windows:
+        return {}
+    rows = await connection.execute(
+        _USED_BEFORE,
+        {
+            "persons": [window.person_id for window in windows],
+            "pools": [window.pool for window in windows],
+            "starts": [window.days.start for window in windows],
+            "froms": [midnight(window.days.start) for window in windows],
+            "untils": [window.since for window in windows],
+            "versions": [versions[window.pool] for window in windows if window.pool],
+        },
+    )
+    return {(row.person_id, row.pool, row.start): row.used_fen for row in rows}
 
 
 async def write(

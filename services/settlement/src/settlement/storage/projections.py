@@ -47,7 +47,7 @@ class Projection:
 
 # A corrected visit may have moved: the person and the day that it leaves are counted again too.
 _MOVED = (
-    "RETURNING new.person_id, new.pool, new.started_at,"
+    "RETURNING new.person_id, new.pool, new.started_at, new.void,"
     " old.person_id AS old_person_id, old.pool AS old_pool, old.started_at AS old_started_at"
 )
 SERVICES = Projection(Service, service, returning=_MOVED)

@@ -147,6 +147,8 @@ line = Table(
     # paid, not_paid, undecided (a value of the policy is missing), void (the visit or the item is no more)
     Column("status", Text, nullable=False),
     *_amounts(),
+    # What it used of the limit: what comes after it in the period is decided from there.
+    Column("used_fen", BigInteger, nullable=False),
     Column("findings", JSONB, nullable=False),
     Column("pack_version", Text, nullable=False),
     # A hash of everything above, so that only what really changed is written.

@@ -1,6 +1,7 @@
 """Facts come in batches, in any order, late and twice; each is kept, and what it touches is counted again."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -47,13 +48,13 @@ async def apply(transaction: Transaction, envelopes: Sequence[Envelope]) -> None
     moved = await projections.keep(connection, events)
     # A pack that cannot be read fails here, with the value that spoils it, and not at everybody's next visit.
     packs = await packs_of(connection, pools)
-    windows = {Window(person_id) for person_id in about | served}
+    windows = [Window(person_id) for person_id in about | served]
     for row in moved:
         for person_id, pool, started_at in _places(row):
             # Of two pools of one visit the other one's pack is not in hand: then the person is counted whole.
             days = period_of(packs[pool], day_of(started_at)) if pool in packs else None
-            windows.add(Window(person_id, pool, days) if days else Window(person_id))
-    await recount(connection, {window for window in windows if window.person_id in held})
+            windows.append(Window(person_id, pool, days, _since(row)) if days else Window(person_id))
+    await recount(connection, [window for window in windows if window.person_id in held])
     await accounts.ask_recount(connection, {window.person_id for window in windows} - held)
 
 
@@ -77,6 +78,11 @@ async def _served(transaction: Transaction, organisations: list[UUID], pools: li
         return set(found)
     await accounts.ask_recount_of_served(transaction.connection, organisations=organisations, pools=pools)
     return set()
+
+
+def _since(row: Row[*tuple[Any, ...]]) -> datetime | None:
+    """A new visit changes what comes after it; a corrected one perhaps what came before."""
+    return row.started_at if row.old_person_id is None and not row.void else None
 
 
 def _places(row: Row[*tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -7,8 +7,9 @@ worked off in chunks.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from uuid import UUID
 
 import structlog
@@ -19,7 +20,7 @@ from changhu_policies import Pack, admitted_pools
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from settlement.domain.counting import count
+from settlement.domain.counting import Counted, PeriodKey, count
 from settlement.domain.pricing import Visit
 from settlement.storage import accounts, facts, lines
 from settlement.storage.facts import Insured, Window
@@ -47,12 +48,49 @@ async def recount(connection: AsyncConnection, windows: Collection[Window]) -> i
 
     The persons must be locked.
     """
-    whole = {window.person_id for window in windows if window.pool is None}
-    asked = [window for window in windows if window.pool is None or window.person_id not in whole]
-    visits = await facts.visits(connection, asked)
+    asked, used = await _from_where_it_stands(connection, _apart(windows))
+    counted = await _counted(connection, asked, used)
+    if late := {each.key for each in counted if each.period["problem"]} & used.keys():
+        # A period is undecided as a whole: what stood before the late visit waits with it.
+        asked = [replace(window, since=None) if window.key in late else window for window in asked]
+        used = {key: fen for key, fen in used.items() if key not in late}
+        counted = await _counted(connection, asked, used)
     standing = await lines.standing(connection, asked)
-    if not visits and not standing:
-        return 0
+    made = {line["id"]: line for each in counted for line in each.lines}
+    changed = [made[key] for key in sorted(made) if standing.get(key) != made[key]["fingerprint"]]
+    gone = sorted(standing.keys() - made.keys())
+    await lines.write(connection, windows=asked, lines=changed, gone=gone, periods=[each.period for each in counted])
+    return len(changed) + len(gone)
+
+
+def _apart(windows: Collection[Window]) -> list[Window]:
+    """Each person's days once: in every pool where that is asked, from the earliest moment that is."""
+    whole = {window.person_id: window for window in windows if window.pool is None}
+    earliest: dict[tuple[UUID, str | None, date], Window] = {}
+    for window in windows:
+        if window.person_id in whole or window.pool is None:
+            continue
+        known = earliest.setdefault(window.key, window)
+        if known.since and (window.since is None or window.since < known.since):
+            earliest[window.key] = window
+    return [*whole.values(), *earliest.values()]
+
+
+async def _from_where_it_stands(
+    connection: AsyncConnection, windows: Sequence[Window]
+) -> tuple[list[Window], dict[PeriodKey, int]]:
+    """The windows, and what the lines before `since` used of the limit; where these do not stand, without `since`."""
+    late = [window for window in windows if window.since]
+    packs = await packs_of(connection, {window.pool for window in late if window.pool})
+    used = await lines.used_before(connection, late, {pool: pack.version for pool, pack in packs.items()})
+    return [window if window.key in used else replace(window, since=None) for window in windows], used
+
+
+async def _counted(
+    connection: AsyncConnection, windows: Sequence[Window], used: Mapping[PeriodKey, int]
+) -> list[Counted]:
+    """Every period of these windows that has visits, from where the window begins."""
+    visits = await facts.visits(connection, windows)
     insured = await facts.insured(connection, {visit.person_id for visit in visits})
     offers = await facts.offers(connection, {visit.organization_id for visit in visits})
     packs = await packs_of(connection, {visit.pool for visit in visits})
@@ -69,12 +107,9 @@ async def recount(connection: AsyncConnection, windows: Collection[Window]) -> i
             facts=known.facts,
             visits=of_person,
             offers=offers,
+            used_earlier_fen=used,
         )
-    made = {line["id"]: line for each in counted for line in each.lines}
-    changed = [made[key] for key in sorted(made) if standing.get(key) != made[key]["fingerprint"]]
-    gone = sorted(standing.keys() - made.keys())
-    await lines.write(connection, windows=asked, lines=changed, gone=gone, periods=[each.period for each in counted])
-    return len(changed) + len(gone)
+    return counted
 
 
 async def packs_of(connection: AsyncConnection, pools: Collection[str]) -> dict[str, Pack]:
