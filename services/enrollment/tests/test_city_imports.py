@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ from enrollment.usecases import loading
 from enrollment.usecases.imports import Imports
 from httpx import Response
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from tests.support.running import Running
 
@@ -169,6 +171,60 @@ async def test_a_pools_first_load_gets_a_partition_that_holds_every_rule(
     answer = await enrollment.post(f"/persons/{person['person_id']}/coverage", clerk, overlapping)
     assert answer.json()["code"] == "coverage.overlaps"
     assert by_hand["person_id"] != person["person_id"]
+
+
+_SECOND_COVERAGE = text(
+    """
+    INSERT INTO coverage (id, pool, person_id, category, start, "end", alone)
+    SELECT gen_random_uuid(), pool, person_id, 'resident', :start, :last, :alone
+    FROM coverage WHERE person_id = :person ORDER BY start LIMIT 1
+    """
+)
+
+
+@pytest.fixture
+async def loaded_first(enrollment: Running, imports: Imports, send: Send, people: SimpleNamespace) -> dict[str, Any]:
+    """Somebody of a first load, whose only coverage ends with March, as he gets another one."""
+    await send(people.csv(*(people.row(n, 停保日期="2026-03-31") for n in range(6))))
+    assert await imports.work_off()
+    person = await ask(enrollment, "SELECT person_id FROM coverage WHERE alone ORDER BY id LIMIT 1")
+    return {"person": person, "start": date(2026, 4, 1), "last": None, "alone": False}
+
+
+async def test_whoever_came_with_the_first_load_is_compared_once_another_coverage_comes(
+    enrollment: Running, loaded_first: dict[str, Any]
+) -> None:
+    async with enrollment.database.engine.begin() as connection:
+        await connection.execute(_SECOND_COVERAGE, loaded_first)
+    assert await ask(enrollment, "SELECT count(*) FROM coverage WHERE NOT alone") == 2
+    for start, last in ((date(2026, 5, 1), None), (date(2026, 1, 15), date(2026, 2, 1))):
+        with pytest.raises(IntegrityError, match="ex_coverage_211100_days"):
+            async with enrollment.database.engine.begin() as connection:
+                await connection.execute(_SECOND_COVERAGE, {**loaded_first, "start": start, "last": last})
+
+
+async def test_nobody_says_of_a_coverage_that_it_is_the_only_one(
+    enrollment: Running, loaded_first: dict[str, Any]
+) -> None:
+    async with enrollment.database.engine.begin() as connection:
+        await connection.execute(_SECOND_COVERAGE, {**loaded_first, "alone": True})
+        await connection.execute(text("UPDATE coverage SET alone = true"))
+    assert await ask(enrollment, "SELECT count(*) FROM coverage WHERE alone") == 0
+
+
+async def test_two_who_insure_somebody_at_once_are_compared_with_each_other(
+    enrollment: Running, loaded_first: dict[str, Any]
+) -> None:
+    async def insure() -> bool:
+        try:
+            async with enrollment.database.engine.begin() as connection:
+                await connection.execute(_SECOND_COVERAGE, loaded_first)
+                await asyncio.sleep(0.05)
+        except IntegrityError:
+            return False
+        return True
+
+    assert sorted(await asyncio.gather(insure(), insure())) == [False, True]
 
 
 async def test_a_pool_with_persons_is_loaded_beside_them(

@@ -90,6 +90,8 @@ coverage = Table(
     Column("end", Date),
     # Months insured in another pool right before; None as 0.
     Column("recognised_months", Integer),
+    # The person's only coverage since a first load, outside the exclusion constraint until another one comes.
+    Column("alone", Boolean, nullable=False, server_default="false"),
     recorded(),
     PrimaryKeyConstraint("id", "pool"),
     CheckConstraint("recognised_months BETWEEN 0 AND 1200", name="recognised_months_possible"),
