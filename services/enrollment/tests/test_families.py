@@ -28,11 +28,13 @@ def clerk(enrollment: Running) -> Who:
 def send(enrollment: Running, clerk: Who, people: SimpleNamespace) -> Callable[..., Awaitable[Response]]:
     """Ask to register somebody of a pool that insures minors and lets relatives pay."""
 
-    async def sent(n: int, category: str, *, born: int = 1980_01_01, **coverage: Any) -> Response:
+    async def sent(
+        n: int, category: str, *, born: int = 1980_01_01, marks: tuple[str, ...] = (), **coverage: Any
+    ) -> Response:
         told = {"category": category, "start": "2026-01-01", "base_fen": None, **coverage}
         number = people.number(n, born=born)
         return await enrollment.post(
-            "/persons", clerk, people.person(n, resident_number=number, county=YUXI, coverage=told)
+            "/persons", clerk, people.person(n, resident_number=number, county=YUXI, marks=marks, coverage=told)
         )
 
     return sent
@@ -48,13 +50,35 @@ async def test_a_minor_without_a_fit_guardian_is_refused(enrollment: Running, se
     assert (alone.status_code, alone.json()["code"]) == (422, "guardian.missing")
     assert alone.json()["errors"][0]["field"] == "guardian_id"
     parent = await person_of(await send(2, "employee"))
-    child = await person_of(await send(1, "minor", born=2015_01_01, guardian_id=parent))
+    told = {"guardian_id": parent, "guardian_relation": "parent"}
+    child = await person_of(await send(1, "minor", born=2015_01_01, **told))
     sibling = await send(3, "minor", born=2016_01_01, guardian_id=child)
     assert sibling.json()["code"] == "guardian.unfit"
     nobody = await send(3, "minor", born=2016_01_01, guardian_id="00000000-0000-7000-8000-000000000000")
     assert nobody.status_code == 404
     (named,) = (await enrollment.get(f"/persons/{child}/guardians", clerk)).json()
-    assert named == {"person_id": child, "guardian_id": parent, "since": "2026-01-01"}
+    assert named == {"person_id": child, "guardian_id": parent, "relation": "parent", "since": "2026-01-01"}
+
+
+async def test_an_orphan_is_registered_without_a_guardian(send: Any) -> None:
+    assert (await send(1, "minor", born=2015_01_01, marks=["orphan"])).status_code == 201
+
+
+async def test_another_guardian_takes_over_from_a_day_on(enrollment: Running, send: Any, clerk: Who) -> None:
+    mother, aunt = [await person_of(await send(n, "employee")) for n in (1, 2)]
+    child = await person_of(await send(3, "minor", born=2015_01_01, guardian_id=mother, guardian_relation="parent"))
+    at = f"/persons/{child}/guardians"
+    body = {"guardian_id": aunt, "relation": "other", "since": "2026-06-01"}
+    assert (await enrollment.post(at, clerk, body)).json() == {"person_id": child, **body}
+    found = (await enrollment.get(at, clerk)).json()
+    assert [(each["guardian_id"], each["relation"]) for each in found] == [(aunt, "other"), (mother, "parent")]
+    own = await enrollment.post(at, clerk, {**body, "guardian_id": child})
+    assert (own.status_code, own.json()["code"]) == (422, "guardian.unfit")
+
+
+async def test_a_relation_without_the_guardian_is_refused(send: Any) -> None:
+    answer = await send(1, "minor", born=2015_01_01, guardian_relation="parent")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "guardian_id")
 
 
 async def test_a_relatives_account_pays_from_consent_to_revocation(enrollment: Running, send: Any, clerk: Who) -> None:
@@ -74,6 +98,13 @@ async def test_a_relatives_account_pays_from_consent_to_revocation(enrollment: R
     again = await enrollment.post(revocation, clerk, {"revoked_on": "2026-06-30"})
     assert again.json()["code"] == "family_account.already_revoked"
     assert len((await enrollment.get(at, clerk)).json()) == 1
+
+
+async def test_an_account_pays_by_consent_alone(enrollment: Running, send: Any, clerk: Who) -> None:
+    person = await person_of(await send(1, "resident"))
+    answer = await enrollment.post(f"/persons/{person}/details", clerk, {"family_account": True})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "family_account")
+    assert (await enrollment.get(f"/persons/{person}", clerk)).json()["family_account"] is False
 
 
 async def test_whose_account_cannot_pay_is_told(enrollment: Running, send: Any, clerk: Who) -> None:

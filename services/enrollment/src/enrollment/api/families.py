@@ -11,8 +11,8 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from enrollment.api.circumstances import Clerk, Text
-from enrollment.api.persons import Body, Reader
-from enrollment.usecases.families import Families, FamilyAccountView, GuardianView
+from enrollment.api.persons import Body, GuardianRelation, Reader
+from enrollment.usecases.families import Families, FamilyAccountView, GuardianView, NamedGuardian
 
 Relation = Annotated[str, Field(pattern=rf"^({'|'.join(RELATIONS)})$")]
 
@@ -22,6 +22,12 @@ class NewFamilyAccount(Body):
     relation: Relation
     consented_on: date
     reference: Text = ""
+
+
+class NewGuardian(Body):
+    guardian_id: UUID
+    relation: GuardianRelation | None = None
+    since: date
 
 
 class Revocation(Body):
@@ -51,5 +57,11 @@ def families_router(families: Families) -> APIRouter:
     async def guardians(caller: Reader, person_id: UUID) -> Sequence[GuardianView]:
         """Whoever was named as the person's guardian (监护人), the latest first."""
         return await families.guardians(caller=caller, person_id=person_id)
+
+    @router.post("/persons/{person_id}/guardians", status_code=201)
+    async def name(caller: Clerk, asked: Asked, person_id: UUID, body: NewGuardian) -> GuardianView:
+        """Name the person's guardian from a day on."""
+        named = NamedGuardian(body.guardian_id, body.relation)
+        return await families.name(caller=caller, asked=asked, person_id=person_id, named=named, since=body.since)
 
     return router

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from changhu_common.auth import allow
@@ -12,17 +12,21 @@ from changhu_common.errors import FieldError, InvalidInput
 from changhu_common.periods import Month
 from changhu_common.requests import Asked
 from changhu_common.roles import Caller, Role
+from changhu_policies.vocabulary import GUARDIANS
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from enrollment.domain.registration import NAME_CHARACTERS_MAX, BaseNegative, Claim
 from enrollment.usecases.coverages import Coverages
+from enrollment.usecases.families import NamedGuardian
 from enrollment.usecases.persons import PAGE_PERSONS_MAX, Details, PersonPage, Persons, PersonView
 
 Clerk = Annotated[Caller, allow(Role.ENROLLMENT_CLERK)]
 Reader = Annotated[
     Caller, allow(Role.ENROLLMENT_CLERK, Role.ASSESSMENT_CLERK, Role.REGISTRY_CLERK, Role.AUDITOR, Role.INSURED_PERSON)
 ]
+
+GuardianRelation = Annotated[str, Field(pattern=rf"^({'|'.join(GUARDIANS)})$")]
 
 TEXT_CHARACTERS_MAX = 500
 
@@ -39,6 +43,22 @@ class NewCoverage(Body):
     end: date | None = None
     base_fen: int | None = None
     guardian_id: UUID | None = None
+    guardian_relation: GuardianRelation | None = None
+
+    @property
+    def guardian(self) -> NamedGuardian | None:
+        """Who is named; InvalidInput where only a relation is."""
+        if self.guardian_id is not None:
+            return NamedGuardian(self.guardian_id, self.guardian_relation)
+        if self.guardian_relation is not None:
+            reason = "填写了监护关系的，还须填写监护人"
+            raise InvalidInput(f"{reason}。", errors=[FieldError("guardian_id", reason)])
+        return None
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The coverage with its guardian, as a use case takes it."""
+        return {**self.model_dump(exclude={"guardian_id", "guardian_relation"}), "guardian": self.guardian}
 
 
 class NewPerson(Body):
@@ -47,7 +67,6 @@ class NewPerson(Body):
     county: str
     phone: str | None = Field(default=None, max_length=40)
     marks: list[str] = Field(default_factory=list)
-    family_account: bool = False
     coverage: NewCoverage
 
 
@@ -56,7 +75,6 @@ class PersonDetails(Body):
     county: str | None = None
     phone: str | None = Field(default=None, max_length=40)
     marks: list[str] | None = None
-    family_account: bool | None = None
 
 
 class NumberSearch(Body):
@@ -115,9 +133,9 @@ def persons_router(persons: Persons, clock: Clock) -> APIRouter:
             base_fen=body.coverage.base_fen,
             marks=tuple(body.marks),
             phone=body.phone,
-            family_account=body.family_account,
+            guarded=body.coverage.guardian_id is not None,
         )
-        return await persons.enroll(caller=caller, asked=asked, claim=claim, guardian_id=body.coverage.guardian_id)
+        return await persons.enroll(caller=caller, asked=asked, claim=claim, guardian=body.coverage.guardian)
 
     @router.post("/persons/search")
     async def search(caller: Reader, body: NumberSearch) -> Found:
@@ -140,13 +158,12 @@ def persons_router(persons: Persons, clock: Clock) -> APIRouter:
 
     @router.post("/persons/{person_id}/details")
     async def correct(caller: Clerk, asked: Asked, person_id: UUID, body: PersonDetails) -> PersonView:
-        """Correct name, phone, marks or family account, or move the person to another county of the pool."""
+        """Correct name, phone or marks, or move the person to another county of the pool."""
         details = Details(
             name=body.name,
             county=body.county,
             phone=body.phone,
             marks=None if body.marks is None else tuple(body.marks),
-            family_account=body.family_account,
         )
         return await persons.correct(caller=caller, asked=asked, person_id=person_id, details=details)
 
@@ -159,7 +176,7 @@ def coverages_router(coverages: Coverages) -> APIRouter:
     @router.post("/coverage", status_code=201)
     async def add(caller: Clerk, asked: Asked, person_id: UUID, body: NewCoverage) -> PersonView:
         """Insure the person in one more category or period (参保)."""
-        return await coverages.add(caller=caller, asked=asked, person_id=person_id, **body.model_dump())
+        return await coverages.add(caller=caller, asked=asked, person_id=person_id, **body.said)
 
     @router.post("/coverage/{coverage_id}/end")
     async def end(caller: Clerk, asked: Asked, person_id: UUID, coverage_id: UUID, body: End) -> PersonView:

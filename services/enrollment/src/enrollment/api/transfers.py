@@ -39,9 +39,7 @@ def transfers_router(coverages: Coverages, transfers: Transfers) -> APIRouter:
     async def arrive(caller: Clerk, asked: Asked, person_id: UUID, body: Arrival) -> PersonView:
         """Insure a person who comes from another pool (转入), with the months recognised."""
         origin = Origin(pool=body.other_pool, recognised_months=body.recognised_months, reference=body.reference)
-        return await coverages.add(
-            caller=caller, asked=asked, person_id=person_id, origin=origin, **body.coverage.model_dump()
-        )
+        return await coverages.add(caller=caller, asked=asked, person_id=person_id, origin=origin, **body.coverage.said)
 
     @router.post("/transfers-out", status_code=201)
     async def leave(caller: Clerk, asked: Asked, person_id: UUID, body: Departure) -> TransferView:

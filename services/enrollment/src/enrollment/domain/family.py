@@ -17,9 +17,16 @@ MINOR = "minor"
 ACCOUNT_CATEGORIES = frozenset({"employee", "retiree", "flexible"})
 NO_ACCOUNT = "no_personal_account"
 
+# Why somebody cannot be a guardian, whether a person or a file names him.
+NO_GUARDIAN = "未成年人须登记监护人"
+OWN_GUARDIAN = "监护人不能是本人"
+GUARDIAN_DEAD = "监护人已登记死亡"
+GUARDIAN_A_MINOR = "监护人本身是未成年人"
+GUARDIAN_UNKNOWN = "监护人未在本统筹区参保登记，或不在您的权限范围内；请先登记监护人，或与本人放在同一文件中"
+
 
 class GuardianMissing(InvalidInput):
-    """A minor is insured through a guardian (监护人)."""
+    """A minor is insured through a guardian (监护人); `coverage.guardian` decides where."""
 
     code = "guardian.missing"
     title = "未成年人缺少监护人"
@@ -57,22 +64,26 @@ class Kin:
     marks: Collection[str] = ()
 
 
-def refuse_unfit_guardian(*, category: str, ward: UUID | None, pool: str, guardian: Kin | None, named: bool) -> None:
-    """A minor needs a fit guardian; whoever names one otherwise names a fit one too."""
-    if not named:
-        if category == MINOR:
-            reason = "未成年人须登记监护人"
-            raise GuardianMissing(f"{reason}，请填写监护人的参保人编号。", errors=[FieldError("guardian_id", reason)])
-        return
+def asks_guardian(*, pack: Pack, category: str, marks: Collection[str], on: date) -> bool:
+    """Whether somebody is registered through a guardian: by `coverage.guardian`, unless a mark waives it."""
+    day = max(on, pack.start)
+    if pack.find("coverage.guardian", on=day, category=category) is None:
+        return False
+    waived = pack.find("coverage.guardian_waived", on=day)
+    return waived is None or not set(waived.value) & set(marks)
+
+
+def refuse_unfit_guardian(*, ward: UUID, pool: str, guardian: Kin | None) -> None:
+    """Whoever is named as a guardian is fit to be one."""
     if guardian is None or guardian.pool != pool:
         raise NotFound("本统筹区没有这位监护人，或不在您的权限范围内。")
     reason = ""
     if guardian.person_id == ward:
-        reason = "监护人不能是本人"
+        reason = OWN_GUARDIAN
     elif guardian.died:
-        reason = "监护人已登记死亡"
+        reason = GUARDIAN_DEAD
     elif guardian.category == MINOR:
-        reason = "监护人本身是未成年人"
+        reason = GUARDIAN_A_MINOR
     if reason:
         raise GuardianUnfit(f"{reason}，请核对。", errors=[FieldError("guardian_id", reason)])
 

@@ -13,6 +13,8 @@ from changhu_common.roles import Scope
 from changhu_policies import Pack
 from changhu_policies.vocabulary import CATEGORIES, MARKS
 
+from enrollment.domain.family import NO_GUARDIAN, GuardianMissing, asks_guardian
+
 NAME_CHARACTERS_MAX = 100  # the longest names, transcribed ones, have some fifty
 
 
@@ -78,7 +80,8 @@ class Claim:
     base_fen: int | None = None
     marks: tuple[str, ...] | None = None
     phone: str | None = None
-    family_account: bool = False
+    # Whether a guardian is named, or known; a file's are looked at all together.
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +98,6 @@ class Registration:
     base_fen: int | None
     marks: tuple[str, ...] | None
     phone: str | None
-    family_account: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +170,17 @@ def base_is_not_negative(claim: Claim, _: Territory) -> Refusal | None:
     return _fault(BaseNegative, "base_fen", "缴费基数不能为负数")
 
 
+def guardian_is_named(claim: Claim, territory: Territory) -> Refusal | None:
+    pack = territory.packs.get(claim.county)
+    if claim.guarded or pack is None or claim.start is None:
+        return None
+    if not asks_guardian(pack=pack, category=claim.category, marks=claim.marks or (), on=claim.start):
+        return None
+    return GuardianMissing(
+        f"{NO_GUARDIAN}，请填写监护人的参保人编号。", errors=[FieldError("guardian_id", NO_GUARDIAN)]
+    )
+
+
 RULES: tuple[Rule, ...] = (
     name_is_given,
     county_is_known,
@@ -177,9 +190,16 @@ RULES: tuple[Rule, ...] = (
     marks_exist,
     period_is_in_order,
     base_is_not_negative,
+    guardian_is_named,
 )
 
-COVERAGE_RULES: tuple[Rule, ...] = (category_exists, category_is_insured, period_is_in_order, base_is_not_negative)
+COVERAGE_RULES: tuple[Rule, ...] = (
+    category_exists,
+    category_is_insured,
+    period_is_in_order,
+    base_is_not_negative,
+    guardian_is_named,
+)
 
 
 def faults_of(claim: Claim, territory: Territory, rules: Sequence[Rule] = RULES) -> list[Refusal]:
@@ -224,7 +244,6 @@ def checked(claim: Claim, territory: Territory) -> Registration | list[Refusal]:
         base_fen=claim.base_fen,
         marks=None if claim.marks is None else tuple(sorted(set(claim.marks))),
         phone=claim.phone,
-        family_account=claim.family_account,
     )
 
 

@@ -37,7 +37,8 @@ async def set_guardian(connection: AsyncConnection, row: Mapping[str, Any]) -> N
         connection,
         guardian,
         [row],
-        then="ON CONFLICT (person_id, since) DO UPDATE SET guardian_id = EXCLUDED.guardian_id",
+        then="ON CONFLICT (person_id, since) DO UPDATE"
+        " SET guardian_id = EXCLUDED.guardian_id, relation = EXCLUDED.relation",
     )
 
 

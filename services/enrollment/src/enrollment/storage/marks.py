@@ -1,6 +1,6 @@
-"""What else decides about a contribution, on a day: a mark, or a relative's account, holds by its records, or always.
+"""What else decides about a contribution on a day: the marks that hold, and whether a relative's account pays.
 
-A mark without dated records holds on every day, and so does a family account without a registered consent.
+A mark without dated records holds on every day; an account pays from consent to revocation, while its holder lives.
 """
 
 from collections.abc import Collection
@@ -28,10 +28,11 @@ def held_on(day: str) -> str:
 def paid_on(day: str) -> str:
     """Whether a relative's account pays for the row `person` on a day."""
     return f"""
-        coalesce((
-            SELECT bool_or(consented_on <= {day} AND (revoked_on IS NULL OR revoked_on >= {day}))
-            FROM family_account AS paying WHERE paying.person_id = person.id
-        ), person.family_account)
+        EXISTS (
+            SELECT FROM family_account AS paying WHERE paying.person_id = person.id
+                AND consented_on <= {day} AND (revoked_on IS NULL OR revoked_on >= {day})
+                AND NOT EXISTS (SELECT FROM person AS holder WHERE holder.id = holder_id AND holder.died_on < {day})
+        )
     """  # noqa: S608
 
 
@@ -40,8 +41,7 @@ def of_everybody_on(day: str) -> str:
     """`marks` and `family_account` of each row `person` on a day."""
     return f"""
         CASE WHEN person.id IN (SELECT person_id FROM hardship) THEN {held_on(day)} ELSE person.marks END AS marks,
-        CASE WHEN person.id IN (SELECT person_id FROM family_account) THEN {paid_on(day)}
-            ELSE person.family_account END AS family_account
+        person.id IN (SELECT person_id FROM family_account) AND {paid_on(day)} AS family_account
     """  # noqa: S608
 
 

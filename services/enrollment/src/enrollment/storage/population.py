@@ -41,12 +41,12 @@ _THERE: Final = """
 _DATED: Final = "person.id IN (SELECT person_id FROM hardship UNION SELECT person_id FROM family_account)"
 _BASE: Final = "LEFT JOIN contribution_base base ON base.coverage_id = coverage.id"
 _SAME: Final = """
-    SELECT person.id, coverage.start, coverage."end", died_on, category, county, marks, family_account, {since}
+    SELECT person.id, coverage.start, coverage."end", died_on, category, county, marks, false AS family_account, {since}
     {there} {base} WHERE person.pool = %(pool)s AND NOT ({dated})
 """
 # Such a person gets a row for each month in which base or position change; what holds on a month's first day counts.
 _CHANGING: Final = f"""
-    SELECT person.id, coverage.start, coverage."end", died_on, category, county,
+    SELECT person.id, coverage.start, coverage."end", person.died_on, category, person.county,
         {marks.held_on("change.since")}, {marks.paid_on("change.since")}, change.since,
         (SELECT base_fen FROM contribution_base
          WHERE coverage_id = coverage.id AND since <= change.since ORDER BY since DESC LIMIT 1)
@@ -56,7 +56,8 @@ _CHANGING: Final = f"""
             SELECT date_trunc('month', coverage.start)::date AS day
             UNION ALL SELECT since FROM contribution_base WHERE coverage_id = coverage.id
             UNION ALL SELECT unnest(ARRAY[start, "end" + 1]) FROM hardship WHERE person_id = person.id
-            UNION ALL SELECT unnest(ARRAY[consented_on, revoked_on + 1]) FROM family_account
+            UNION ALL SELECT unnest(ARRAY[consented_on, revoked_on + 1, holder.died_on + 1])
+                FROM family_account LEFT JOIN person AS holder ON holder.id = holder_id
                 WHERE person_id = person.id
         ) AS days
     ) AS change

@@ -27,9 +27,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.registration import COVERAGE_RULES, Claim, PeriodInvalid, faults_of, refuse
 from enrollment.domain.transfer import months_insured
-from enrollment.storage import persons, versions
+from enrollment.storage import families, persons, versions
 from enrollment.storage.tables import coverage, person, suspension
-from enrollment.usecases.families import name_guardian
+from enrollment.usecases.families import NamedGuardian, name_guardian
 from enrollment.usecases.persons import Persons, PersonView
 from enrollment.usecases.telling import tell
 from enrollment.usecases.territories import territory_of
@@ -80,7 +80,7 @@ class Coverages:
         start: date,
         end: date | None,
         base_fen: int | None,
-        guardian_id: UUID | None = None,
+        guardian: NamedGuardian | None = None,
         origin: Origin | None = None,
     ) -> PersonView:
         """Insure a person in one more category or period; `origin` is the pool that the person comes from."""
@@ -94,10 +94,13 @@ class Coverages:
                 start=start,
                 end=end,
                 base_fen=base_fen,
+                marks=tuple(row.marks),
+                guarded=guardian is not None or bool(await families.guardians_of(tx.connection, person_id)),
             )
             territory = await territory_of(tx.connection, caller.scope, today=day_of(tx.now))
             refuse(faults_of(claim, territory, COVERAGE_RULES))
-            await name_guardian(tx, caller=caller, person=row, category=category, guardian_id=guardian_id, since=start)
+            if guardian is not None:
+                await name_guardian(tx, caller=caller, ward=row, named=guardian, since=start)
             coverage_id = new_id()
             await _write(
                 tx.connection,

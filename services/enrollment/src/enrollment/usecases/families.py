@@ -54,28 +54,30 @@ class FamilyAccountView:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedGuardian:
+    """Who is to be a guardian; `relation` is seen from the ward, None where nobody said."""
+
+    guardian_id: UUID
+    relation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GuardianView:
+    """A guardian (监护人) from a day on, until a later one."""
+
     person_id: UUID
     guardian_id: UUID
+    relation: str | None
     since: date
 
 
-async def name_guardian(
-    tx: Transaction, *, caller: Caller, person: Row[Any], category: str, guardian_id: UUID | None, since: date
-) -> None:
-    """Check the guardian whom a coverage needs, and keep him; NotFound, GuardianMissing or GuardianUnfit if not."""
-    today = day_of(tx.now)
-    found = await families.kin(tx.connection, guardian_id, caller.scope, on=today) if guardian_id else None
-    known = await families.guardians_of(tx.connection, person.id)
-    if guardian_id is None and known:
-        return
-    refuse_unfit_guardian(
-        category=category, ward=person.id, pool=person.pool, guardian=found, named=guardian_id is not None
-    )
-    if guardian_id is not None:
-        row = {"person_id": person.id, "since": since, "guardian_id": guardian_id}
-        await families.set_guardian(tx.connection, row)
-        tx.record(AuditEntry("guardian.named", "person", person.id, after=row))
+async def name_guardian(tx: Transaction, *, caller: Caller, ward: Row[Any], named: NamedGuardian, since: date) -> None:
+    """Keep who is somebody's guardian from a day on; NotFound or GuardianUnfit where he cannot be."""
+    found = await families.kin(tx.connection, named.guardian_id, caller.scope, on=day_of(tx.now))
+    refuse_unfit_guardian(ward=ward.id, pool=ward.pool, guardian=found)
+    row = {"person_id": ward.id, "since": since, "guardian_id": named.guardian_id, "relation": named.relation}
+    await families.set_guardian(tx.connection, row)
+    tx.record(AuditEntry("guardian.named", "person", ward.id, after=row))
 
 
 class Families:
@@ -155,7 +157,21 @@ class Families:
             if not await persons.get(connection, [person_id], caller.scope):
                 raise persons.unknown_person()
             rows = await families.guardians_of(connection, person_id)
-        return [GuardianView(row.person_id, row.guardian_id, row.since) for row in rows]
+        return [_guardian_view(row) for row in rows]
+
+    async def name(
+        self, *, caller: Caller, asked: AskedChange, person_id: UUID, named: NamedGuardian, since: date
+    ) -> GuardianView:
+        """Name a person's guardian from a day on (变更监护人); the earlier ones stay readable."""
+        async with self._database.change(asked) as tx:
+            ward = await persons.lock(tx.connection, person_id, caller.scope)
+            await name_guardian(tx, caller=caller, ward=ward, named=named, since=since)
+            rows = await families.guardians_of(tx.connection, person_id)
+            return tx.answer(next(_guardian_view(row) for row in rows if row.since == since))
+
+
+def _guardian_view(row: Row[Any]) -> GuardianView:
+    return GuardianView(row.person_id, row.guardian_id, row.relation, row.since)
 
 
 def _view(row: Row[Any] | None) -> FamilyAccountView:

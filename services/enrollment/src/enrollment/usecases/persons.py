@@ -29,7 +29,7 @@ from enrollment.domain.registration import (
 from enrollment.storage import persons
 from enrollment.storage.identities import Identities
 from enrollment.storage.tables import person
-from enrollment.usecases.families import name_guardian
+from enrollment.usecases.families import NamedGuardian, name_guardian
 from enrollment.usecases.telling import tell
 from enrollment.usecases.territories import territory_of
 
@@ -100,7 +100,6 @@ class Details:
     county: str | None = None
     phone: str | None = None
     marks: tuple[str, ...] | None = None
-    family_account: bool | None = None
 
 
 def new_person(entered: Registration, identities: Identities, person_id: UUID) -> dict[str, Any]:
@@ -118,7 +117,7 @@ def unnamed_person(entered: Registration, person_id: UUID) -> dict[str, Any]:
         "pool": entered.pool,
         "county": entered.county,
         "marks": entered.marks or (),
-        "family_account": entered.family_account,
+        "family_account": False,
         "died_on": None,
         "revision": 1,
     }
@@ -167,7 +166,7 @@ class Persons:
         self._identities = identities
 
     async def enroll(
-        self, *, caller: Caller, asked: AskedChange, claim: Claim, guardian_id: UUID | None = None
+        self, *, caller: Caller, asked: AskedChange, claim: Claim, guardian: NamedGuardian | None = None
     ) -> PersonView:
         """Register a person with a first coverage (参保登记); a minor's is through a guardian."""
         async with self._database.change(asked) as tx:
@@ -184,16 +183,15 @@ class Persons:
             await persons.add_coverage(tx.connection, [new_coverage(entered, person_id, coverage_id)])
             await persons.set_bases(tx.connection, first_base(entered, coverage_id))
             row = (await persons.get(tx.connection, [person_id], caller.scope))[0]
-            await name_guardian(
-                tx, caller=caller, person=row, category=entered.category, guardian_id=guardian_id, since=entered.start
-            )
+            if guardian is not None:
+                await name_guardian(tx, caller=caller, ward=row, named=guardian, since=entered.start)
             insured = (await persons.insurance(tx.connection, [person_id]))[person_id]
             tx.emit(persons.state(PersonEnrolled, row, insured))
             tx.record(AuditEntry("person.enrolled", "person", person_id, after=audited(entered)))
             return tx.answer(self._view(row, insured))
 
     async def correct(self, *, caller: Caller, asked: AskedChange, person_id: UUID, details: Details) -> PersonView:
-        """Correct name, phone, marks or family account, or move a person to another county of the pool."""
+        """Correct name, phone or marks, or move a person to another county of the pool."""
         async with self._database.change(asked) as tx:
             row = await persons.lock(tx.connection, person_id, caller.scope)
             await self._check(tx.connection, caller, row, details, today=day_of(tx.now))
@@ -202,7 +200,7 @@ class Persons:
                 await tx.connection.execute(update(person).where(person.c.id == person_id).values(**changed))
                 if "county" in changed:
                     await tell(tx, {person_id: PersonUpdated})
-                shown = ("county", "marks", "family_account")
+                shown = ("county", "marks")
                 tx.record(
                     AuditEntry(
                         "person.corrected",
@@ -224,10 +222,8 @@ class Persons:
             changed["phone"] = self._identities.seal(row.id, "phone", details.phone) if details.phone else None
         if details.marks is not None and (marks := sorted(set(details.marks))) != row.marks:
             changed["marks"] = marks
-        for each in ("county", "family_account"):
-            value = getattr(details, each)
-            if value is not None and value != getattr(row, each):
-                changed[each] = value
+        if details.county is not None and details.county != row.county:
+            changed["county"] = details.county
         return changed
 
     async def _check(
