@@ -4,9 +4,12 @@ A document names the amount that it defines (a month's contribution, a limit, th
 that amount is rounded to the fen and nothing before it is.
 """
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 FEN_PER_YUAN = 100
+
+UNITS = ((100_000_000, "亿元"), (10_000, "万元"), (1, "元"))
 
 
 def round_half_up(amount: Fraction) -> int:
@@ -29,3 +32,19 @@ def yuan(fen: int) -> str:
     sign = "-" if fen < 0 else ""
     whole, rest = divmod(abs(fen), FEN_PER_YUAN)
     return f"{sign}{whole:,}.{rest:02d}"
+
+
+def unit_of(amounts: Iterable[int]) -> tuple[int, str]:
+    """The unit, in fen and by its name, in which the largest amount still has a whole digit before the point."""
+    largest = max((abs(fen) for fen in amounts), default=0)
+    return next(
+        ((units * FEN_PER_YUAN, name) for units, name in UNITS if largest >= units * FEN_PER_YUAN),
+        (FEN_PER_YUAN, "元"),
+    )
+
+
+def in_unit(fen: int, unit_fen: int, *, signed: bool = False) -> str:
+    """The amount in a unit with two digits after the point, rounded half up in whole numbers."""
+    hundredths = (200 * abs(fen) + unit_fen) // (2 * unit_fen)
+    sign = "-" if fen < 0 else "+" if signed and fen else ""
+    return f"{sign}{hundredths // 100:,}.{hundredths % 100:02d}"

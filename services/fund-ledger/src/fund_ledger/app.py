@@ -14,6 +14,7 @@ from fund_ledger.consumers.facts import subscription
 from fund_ledger.storage.tables import METADATA, SPINE
 from fund_ledger.usecases.books import Books
 from fund_ledger.usecases.drafts import Drafts
+from fund_ledger.usecases.months import MonthlyReports
 from fund_ledger.usecases.periods import Lag, Periods
 from fund_ledger.usecases.proof import Proofs
 from fund_ledger.usecases.recurring import Recurring
@@ -40,7 +41,7 @@ def parts(resources: Resources, lag: Lag) -> Parts:
             proof_router(Proofs(database), clock),
             periods_router(Periods(database, clock, lag)),
             drafts_router(Drafts(database), recurring),
-            reports_router(Reports(database), clock),
+            reports_router(Reports(database), MonthlyReports(database), clock),
         ],
         subscription=subscription(books),
         loops=[recurring.run],

@@ -8,13 +8,13 @@ import io
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from changhu_common.money import FEN_PER_YUAN
+from changhu_common.money import in_unit, unit_of
 from changhu_policies.vocabulary import CATEGORIES
 from fontTools.subset import Options, Subsetter, load_font, save_font
+from fund_ledger.api.paper.font import font_path
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -30,14 +30,12 @@ from changhu_standalone.cli.simulating import (
     title_of,
 )
 
-FONT: Final = "NotoSansSC-Regular.ttf"
 NAME: Final = "simulation"  # simulation-211100-2026.png, .html
 
 # Told apart by colour-blind readers too (Okabe and Ito); grey is what holds now.
 NOW, DRAFT = "#8a8f98", "#0072b2"
 COLOURS: Final = dict(zip(CATEGORIES, ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00"), strict=True))
 
-UNITS: Final = ((100_000_000, "亿元"), (10_000, "万元"), (1, "元"))
 COUNTY_INCHES: Final = 0.32  # the height that a county's bar and name take
 
 
@@ -52,7 +50,7 @@ def write(answer: Mapping[str, Any], folder: Path) -> list[Path]:
 
 def drawn(answer: Mapping[str, Any], kind: str) -> bytes:
     """The picture; in an SVG letters are outlines, so that no reader needs the font, and it is the same each time."""
-    path = _font()
+    path = str(font_path())
     fontManager.addfont(path)
     family = FontProperties(fname=path).get_name()
     settings: Any = {"font.family": [family], "axes.unicode_minus": False, "svg.fonttype": "path", "svg.hashsalt": NAME}
@@ -70,22 +68,15 @@ def drawn(answer: Mapping[str, Any], kind: str) -> bytes:
     return picture.getvalue()
 
 
-def _font() -> str:
-    spec = find_spec("zhplot")
-    assert spec is not None
-    assert spec.origin is not None
-    return str(Path(spec.origin).parent / "fonts" / FONT)
-
-
 def _draw_categories(axes: Axes, answer: Mapping[str, Any]) -> None:
     places = answer["by_category_and_county"]
     there = [name for name in CATEGORIES if any(each["category"] == name for each in places)]
     sums = [summed(each for each in places if each["category"] == name) for name in there]
-    unit, word = _unit(fen for each in sums for fen in (each["due_fen"], each["draft_fen"]))
+    unit, word = unit_of(fen for each in sums for fen in (each["due_fen"], each["draft_fen"]))
     for shift, member, label, colour in ((-0.2, "due_fen", "现行", NOW), (0.2, "draft_fen", "草案", DRAFT)):
         fens = [each[member] for each in sums]
         bars = axes.barh([n + shift for n in range(len(there))], _lengths(fens, unit), 0.36, label=label, color=colour)
-        axes.bar_label(bars, [_written(fen, unit) for fen in fens], padding=4, fontsize=9)
+        axes.bar_label(bars, [in_unit(fen, unit) for fen in fens], padding=4, fontsize=9)
     axes.set_yticks(range(len(there)), [CATEGORIES[name] for name in there])
     axes.invert_yaxis()
     axes.set_title(f"各类人员应缴额（{word}）", loc="left", fontsize=11)
@@ -97,7 +88,7 @@ def _draw_counties(axes: Axes, answer: Mapping[str, Any], counties: Sequence[str
     names = {each["county"]: each["county_name"] for each in places.values()}
     difference = {at: each["difference_fen"] for at, each in places.items()}
     totals = [sum(fen for (_, county), fen in difference.items() if county == at) for at in counties]
-    unit, word = _unit(totals)
+    unit, word = unit_of(totals)
     # More to the right and less to the left of zero, each category after the one before.
     right, left = [0] * len(counties), [0] * len(counties)
     for category, name in CATEGORIES.items():
@@ -114,7 +105,7 @@ def _draw_counties(axes: Axes, answer: Mapping[str, Any], counties: Sequence[str
     for number, total in enumerate(totals):
         place = right[number] if total >= 0 else left[number]
         axes.annotate(
-            f"合计 {_written(total, unit, signed=True)}",
+            f"合计 {in_unit(total, unit, signed=True)}",
             (_lengths([place], unit)[0], number), (4 if total >= 0 else -4, 0),
             textcoords="offset points", va="center", ha="left" if total >= 0 else "right", fontsize=9,
         )  # fmt: skip
@@ -134,21 +125,8 @@ def _tidy(axes: Axes) -> None:
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
 
 
-def _unit(amounts: Iterable[int]) -> tuple[int, str]:
-    """The unit in which the largest amount still has a whole digit before the point."""
-    largest = max((abs(fen) for fen in amounts), default=0)
-    return next(((yuan * FEN_PER_YUAN, word) for yuan, word in UNITS if largest >= yuan * FEN_PER_YUAN), (100, "元"))
-
-
 def _lengths(amounts: Iterable[int], unit: int) -> list[float]:
     return [fen / unit for fen in amounts]
-
-
-def _written(fen: int, unit: int, *, signed: bool = False) -> str:
-    """The amount in this unit with two digits after the point, rounded half up in whole numbers."""
-    hundredths = (200 * abs(fen) + unit) // (2 * unit)
-    sign = "-" if fen < 0 else "+" if signed and fen else ""
-    return f"{sign}{hundredths // 100:,}.{hundredths % 100:02d}"
 
 
 _PAGE: Final = """<!doctype html>
@@ -198,7 +176,7 @@ def as_page(answer: Mapping[str, Any], svg: str) -> str:
 def _font_of(letters: str) -> str:
     """The font with these letters alone, in base64: thousands of others would only make the page heavy."""
     options = Options(flavor="woff", notdef_outline=True)
-    font = load_font(_font(), options)
+    font = load_font(str(font_path()), options)
     subsetter = Subsetter(options)
     subsetter.populate(text=letters)
     subsetter.subset(font)

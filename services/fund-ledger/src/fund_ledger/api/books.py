@@ -1,7 +1,7 @@
 """Asking the books over HTTP."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from changhu_common.auth import allow
@@ -9,7 +9,8 @@ from changhu_common.clock import Clock
 from changhu_common.roles import Caller, Role
 from fastapi import APIRouter, Response
 
-from fund_ledger.api.sheets import trial_balance_sheet
+from fund_ledger.api.files import Form, Made, as_file
+from fund_ledger.api.tables import trial_balance_table
 from fund_ledger.usecases.books import BookedJournal, Books, TrialBalance
 
 Reader = Annotated[Caller, allow(Role.ACCOUNTANT, Role.AUDITOR)]
@@ -25,7 +26,7 @@ def books_router(books: Books, clock: Clock) -> APIRouter:
         on: date | None = None,
         by_county: bool = False,
         as_happened: bool = False,
-        format: Literal["json", "xlsx"] = "json",
+        format: Form = "json",
     ) -> TrialBalance | Response:
         """The trial balance (试算平衡表) on a day, today where none is given.
 
@@ -34,7 +35,8 @@ def books_router(books: Books, clock: Clock) -> APIRouter:
         told = await books.trial_balance(
             caller=caller, pool=pool, on=on or clock.today(), by_county=by_county, as_happened=as_happened
         )
-        return trial_balance_sheet(told) if format == "xlsx" else told
+        made = Made(caller.name, clock.now())
+        return told if format == "json" else await as_file(format, [trial_balance_table(told)], made)
 
     @router.get("/journals/by-source/{source_event_id}")
     async def journal_of(caller: Reader, source_event_id: UUID) -> BookedJournal:

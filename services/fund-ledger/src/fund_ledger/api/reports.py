@@ -1,25 +1,55 @@
-"""Reports over HTTP, as JSON or as an Excel file."""
+"""Reports over HTTP: as JSON, as an Excel file, or as a document to be signed."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Literal
 
 from changhu_common.auth import allow
 from changhu_common.clock import Clock
 from changhu_common.errors import FieldError, InvalidInput
+from changhu_common.periods import Month
 from changhu_common.roles import Caller, Role
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
-from fund_ledger.api.sheets import detail_sheet, report_sheet
+from fund_ledger.api.files import Form, Made, as_file
+from fund_ledger.api.paper.reports import county_charts, month_charts
+from fund_ledger.api.tables import Table, detail_table, months_table, report_table
 from fund_ledger.domain.reports import Split
-from fund_ledger.usecases.reports import Days, Detail, Part, Report, Reports, Reserve
+from fund_ledger.usecases.months import MonthlyReports, Months
+from fund_ledger.usecases.reports import RESERVE_MONTHS, Days, Detail, Part, Report, Reports, Reserve
 
 Reader = Annotated[Caller, allow(Role.ACCOUNTANT, Role.AUDITOR)]
-Form = Literal["json", "xlsx"]
 Scheme = Literal["employees", "residents"]
+MonthText = Annotated[str, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+
+SplitReport = Callable[[Split], Awaitable[Report]]
 
 
-def reports_router(reports: Reports, clock: Clock) -> APIRouter:
+def reports_router(reports: Reports, monthly: MonthlyReports, clock: Clock) -> APIRouter:
     router = APIRouter(tags=["reports"])
+
+    async def told(form: Form, caller: Caller, made: SplitReport, split: Split, part: Part) -> Report | Response:
+        """The report, or a file of it; a print has charts of the months up to its end, and of the counties."""
+        report = await made(split)
+        if form == "json":
+            return report
+        table = report_table(report)
+        if form == "xlsx":
+            return await as_file(form, [table], Made(caller.name, clock.now()))
+        until = Month.of(report.until)
+        since = until.plus(1 - RESERVE_MONTHS)
+        months = await monthly.months(
+            caller=caller,
+            pool=report.pool,
+            since=Month.of(report.since) if report.since and report.since < since.first else since,
+            until=until,
+            part=part,
+        )
+        by_county = await made("county")
+        table = _drawn_later(table, months.anchor, by_county.anchor)
+        charts = [*month_charts(months), *county_charts(by_county)]
+        return await as_file(form, [table], Made(caller.name, clock.now()), charts)
 
     @router.get("/pools/{pool}/reports/balance-sheet", response_model=Report)
     async def balance_sheet(
@@ -33,15 +63,14 @@ def reports_router(reports: Reports, clock: Clock) -> APIRouter:
         format: Form = "json",
     ) -> Report | Response:
         """The balance sheet (资产负债表) of a day, beside that of another."""
-        report = await reports.balance_sheet(
-            caller=caller,
-            pool=pool,
-            on=on or clock.today(),
-            compared_on=compared_on,
-            split=split,
-            part=Part(county, scheme),
-        )
-        return report_sheet(report) if format == "xlsx" else report
+        part, day = Part(county, scheme), on or clock.today()
+
+        async def made(split: Split) -> Report:
+            return await reports.balance_sheet(
+                caller=caller, pool=pool, on=day, compared_on=compared_on, split=split, part=part
+            )
+
+        return await told(format, caller, made, split, part)
 
     @router.get("/pools/{pool}/reports/income-statement", response_model=Report)
     async def income_statement(
@@ -57,15 +86,14 @@ def reports_router(reports: Reports, clock: Clock) -> APIRouter:
         format: Form = "json",
     ) -> Report | Response:
         """Income and expense (收支表) of a range of days, beside another; a year end's own journals do not count."""
-        report = await reports.income_statement(
-            caller=caller,
-            pool=pool,
-            days=Days(since, until),
-            compared=_compared(compared_since, compared_until),
-            split=split,
-            part=Part(county, scheme),
-        )
-        return report_sheet(report) if format == "xlsx" else report
+        part, days, compared = Part(county, scheme), Days(since, until), _compared(compared_since, compared_until)
+
+        async def made(split: Split) -> Report:
+            return await reports.income_statement(
+                caller=caller, pool=pool, days=days, compared=compared, split=split, part=part
+            )
+
+        return await told(format, caller, made, split, part)
 
     @router.get("/pools/{pool}/accounts/{account}/lines", response_model=Detail)
     async def lines(
@@ -79,7 +107,7 @@ def reports_router(reports: Reports, clock: Clock) -> APIRouter:
         after: str | None = None,
         format: Form = "json",
     ) -> Detail | Response:
-        """An account's lines (科目明细账); `after` is `next_after` of the page before."""
+        """An account's lines (科目明细账); `after` is `next_after` of the page before. A print has all of them."""
         detail = await reports.detail(
             caller=caller,
             pool=pool,
@@ -87,15 +115,46 @@ def reports_router(reports: Reports, clock: Clock) -> APIRouter:
             days=Days(since, until),
             after=after,
             part=Part(county, scheme),
+            whole=format == "pdf",
         )
-        return detail_sheet(detail) if format == "xlsx" else detail
+        if format == "json":
+            return detail
+        return await as_file(format, [detail_table(detail)], Made(caller.name, clock.now()))
+
+    @router.get("/pools/{pool}/reports/months", response_model=Months)
+    async def months(
+        caller: Reader,
+        pool: str,
+        since: MonthText,
+        until: MonthText,
+        county: str | None = None,
+        scheme: Scheme | None = None,
+        format: Form = "json",
+    ) -> Months | Response:
+        """Income, expense, surplus and months of reserve (基金可支付月数) month by month."""
+        found = await monthly.months(
+            caller=caller,
+            pool=pool,
+            since=Month.parse(since),
+            until=Month.parse(until),
+            part=Part(county, scheme),
+        )
+        if format == "json":
+            return found
+        return await as_file(format, [months_table(found)], Made(caller.name, clock.now()), month_charts(found))
 
     @router.get("/pools/{pool}/reports/reserve")
     async def reserve(caller: Reader, pool: str, on: date | None = None) -> Reserve:
-        """Months of reserve (基金可支付月数)."""
+        """Months of reserve (基金可支付月数) on a day."""
         return await reports.reserve(caller=caller, pool=pool, on=on or clock.today())
 
     return router
+
+
+def _drawn_later(table: Table, *anchors: str | None) -> Table:
+    """Something may have been booked between a table and its charts: then they say as of which entry they are."""
+    others = sorted({anchor or "无" for anchor in anchors} - {table.anchor or "无"})
+    return replace(table, notes=[*table.notes, *(f"图形截至账簿锚 {each}" for each in others)])
 
 
 def _compared(since: date | None, until: date | None) -> Days | None:

@@ -4,11 +4,13 @@ Amounts are on their own side: assets and expense as debits, liabilities, surplu
 credits, so that what is usual is positive.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from changhu_common.periods import Month
 from changhu_policies.accounting import Account
 
 from fund_ledger.domain.periods import BookBalance
@@ -20,6 +22,7 @@ RESULT_TITLE = "本年收支结余（未结转）"
 
 _SECTIONS = {"asset": "资产", "liability": "负债", "balance": "净资产", "income": "收入", "expense": "支出"}
 _CREDIT = frozenset({"liability", "balance", "income"})
+_SURPLUS = frozenset({"balance", "income", "expense"})  # what the fund owns
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,16 @@ class Row:
     fen: int
     compared_fen: int | None = None
     difference_fen: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MonthMoved:
+    """What an account moved in a month (fen, debit positive), by a year end's own journals or by others."""
+
+    month: Month
+    account: str
+    carries: bool
+    fen: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +175,56 @@ def _row(place: tuple[str, str], accounts: Mapping[str, Account], fen: int, comp
     )
 
 
+@dataclass(frozen=True, slots=True)
+class MonthAmounts:
+    """A month's income and expense, the surplus at its end, and the expense of the last months with it (fen)."""
+
+    month: Month
+    income_fen: int
+    expense_fen: int
+    surplus_fen: int
+    recent_expense_fen: int
+    recent_months: int
+
+
+def months_of_surplus(
+    *, moved: Iterable[MonthMoved], kinds: Mapping[str, str], since: Month, until: Month, average_over: int
+) -> list[MonthAmounts]:
+    """What moved from the first month on, as amounts of each month from `since` to `until`.
+
+    The expense is averaged over at most so many months, none of them before the books began.
+    """
+    flows: Counter[tuple[Month, str]] = Counter()
+    for each in moved:
+        kind = kinds[each.account]
+        if not each.carries:
+            flows[each.month, kind] -= each.fen
+        if kind in _SURPLUS:
+            flows[each.month, "surplus"] -= each.fen
+    first = min((month for month, _ in flows), default=until)
+    surplus, found = 0, []
+    for month in min(first, since).until(until):
+        surplus += flows[month, "surplus"]
+        if month >= since:
+            recent = list(max(first, month.plus(1 - average_over)).until(month))
+            found.append(
+                MonthAmounts(
+                    month=month,
+                    income_fen=flows[month, "income"],
+                    expense_fen=-flows[month, "expense"],
+                    surplus_fen=surplus,
+                    recent_expense_fen=-sum(flows[each, "expense"] for each in recent),
+                    recent_months=len(recent),
+                )
+            )
+    return found
+
+
 def months_of_reserve(*, surplus_fen: int, expense_fen: int, months: int) -> Fraction | None:
     """How many months the surplus pays the average expense of the last months; None where nothing was spent."""
     return Fraction(surplus_fen * months, expense_fen) if expense_fen > 0 and months else None
+
+
+def written_months(months: Fraction | None) -> str | None:
+    """With one digit after the point, cut and not rounded: a fund never lasts longer than it says."""
+    return None if months is None else f"{months * 10 // 1 / 10:.1f}"

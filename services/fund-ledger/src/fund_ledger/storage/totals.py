@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+from changhu_common.periods import Month
 from changhu_common.roles import Scope
 from changhu_common.scoped_rows import within
 from sqlalchemy import BigInteger, Row, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fund_ledger.domain.periods import BookBalance
+from fund_ledger.domain.reports import MonthMoved
 from fund_ledger.storage.tables import daily_total
 
 
@@ -70,6 +72,29 @@ async def by_book(
     return [
         BookBalance(account=row.account, county=row.county, scheme=row.scheme or None, fen=int(row.fen)) for row in rows
     ]
+
+
+async def by_month(
+    connection: AsyncConnection, *, pool: str, until: date, scope: Scope, county: str | None, scheme: str | None
+) -> list[MonthMoved]:
+    """What each account moved in each month of accounting days up to a day."""
+    month = func.date_trunc("month", daily_total.c.accounting_on).label("month")
+    columns = (month, daily_total.c.account, daily_total.c.carries)
+    conditions = [
+        daily_total.c.pool == pool,
+        daily_total.c.accounting_on <= until,
+        within(scope, region=daily_total.c.county),
+    ]
+    if county is not None:
+        conditions.append(daily_total.c.county == county)
+    if scheme is not None:
+        conditions.append(daily_total.c.scheme == scheme)
+    rows = await connection.execute(
+        select(*columns, func.sum(daily_total.c.debit_fen - daily_total.c.credit_fen).label("fen"))
+        .where(*conditions)
+        .group_by(*columns)
+    )
+    return [MonthMoved(Month.of(row.month), row.account, row.carries, int(row.fen)) for row in rows]
 
 
 async def first_day(connection: AsyncConnection, pool: str) -> date | None:

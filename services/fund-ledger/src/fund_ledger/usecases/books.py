@@ -11,10 +11,11 @@ from changhu_common.events import Envelope
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller
 from changhu_policies.accounting import chart
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fund_ledger.domain.chain import Entry
 from fund_ledger.domain.posting import journal_for
-from fund_ledger.storage import journals, totals
+from fund_ledger.storage import books, journals, totals
 from fund_ledger.usecases.posting import post
 
 
@@ -32,7 +33,10 @@ class AccountBalance:
 
 @dataclass(frozen=True, slots=True)
 class TrialBalance:
-    """A trial balance (试算平衡表) of what happened up to a day. In balanced books the two totals agree."""
+    """A trial balance (试算平衡表) of what happened up to a day. In balanced books the two totals agree.
+
+    `anchor` (锚) is the last entry of the chain that it counts, as `sequence:hash`.
+    """
 
     pool: str
     on: date
@@ -43,6 +47,7 @@ class TrialBalance:
     document: str
     status: str
     reading: str
+    anchor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,7 @@ class Books:
             rows = await totals.balances(
                 connection, pool=pool, on=on, by_county=by_county, scope=caller.scope, as_happened=as_happened
             )
+            anchor = await anchor_of(connection, pool)
         accounts = [
             AccountBalance(
                 account=row.account,
@@ -121,6 +127,7 @@ class Books:
             document=chart().document,
             status=chart().status,
             reading=chart().reading,
+            anchor=anchor,
         )
 
     async def journal_of(self, *, caller: Caller, source_event_id: UUID) -> BookedJournal:
@@ -130,6 +137,12 @@ class Books:
         if found is None:
             raise NotFound("没有由这个事件生成的凭证, 或不在您的权限范围内。")
         return booked_journal(found)
+
+
+async def anchor_of(connection: AsyncConnection, pool: str) -> str | None:
+    """The last entry of a pool's chain at the moment that this connection sees; None where nothing was booked."""
+    head = await books.find(connection, pool)
+    return f"{head.sequence}:{head.hash.hex()}" if head and head.sequence else None
 
 
 def refuse_other_pools(caller: Caller, pool: str) -> None:

@@ -12,12 +12,13 @@ from changhu_common.periods import Month
 from changhu_common.roles import Caller
 from changhu_policies.accounting import Chart, chart
 
-from fund_ledger.domain.reports import Group, Split, balance_sheet, income_statement, months_of_reserve
+from fund_ledger.domain.reports import Group, Split, balance_sheet, income_statement, months_of_reserve, written_months
 from fund_ledger.storage import details, totals
 from fund_ledger.storage.details import Place
-from fund_ledger.usecases.books import refuse_other_pools
+from fund_ledger.usecases.books import anchor_of, refuse_other_pools
 
 LINES_PER_PAGE_MAX = 1_000
+LINES_PRINTED_MAX = 20_000  # some six hundred pages
 RESERVE_MONTHS = 12  # a year's expense knows every season
 
 
@@ -43,7 +44,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report with its groups; amounts in fen."""
+    """A report with its groups; amounts in fen; `anchor` is the last entry of the chain that it counts."""
 
     pool: str
     title: str
@@ -55,6 +56,7 @@ class Report:
     document: str
     status: str
     reading: str
+    anchor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Detail:
     opening_fen: int
     lines: Sequence[DetailLine]
     next_after: str | None
+    anchor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +121,9 @@ class Reports:
                 else None
                 for day in (on, compared_on)
             ]
+            anchor = await anchor_of(connection, pool)
         groups = balance_sheet(balances=now or (), compared=then, accounts=chart().accounts, split=split)
-        return _report(pool, "资产负债表", None, on, None, compared_on, groups)
+        return _report(pool, "资产负债表", None, on, None, compared_on, groups, anchor)
 
     async def income_statement(
         self, *, caller: Caller, pool: str, days: Days, compared: Days | None, split: Split, part: Part
@@ -142,6 +146,7 @@ class Reports:
                 else None
                 for each in (days, compared)
             ]
+            anchor = await anchor_of(connection, pool)
         groups = income_statement(balances=now or (), compared=then, accounts=chart().accounts, split=split)
         return _report(
             pool,
@@ -151,13 +156,15 @@ class Reports:
             compared.since if compared else None,
             compared.until if compared else None,
             groups,
+            anchor,
         )
 
     async def detail(
-        self, *, caller: Caller, pool: str, account: str, days: Days, after: str | None, part: Part
+        self, *, caller: Caller, pool: str, account: str, days: Days, after: str | None, part: Part, whole: bool = False
     ) -> Detail:
-        """An account's lines, a page at a time."""
+        """An account's lines, a page at a time; as a whole they are refused where they are too many to be printed."""
         refuse_other_pools(caller, pool)
+        count = LINES_PRINTED_MAX + 1 if whole else LINES_PER_PAGE_MAX
         if account not in chart().accounts:
             raise NotFound(f"没有科目 {account}。")
         place = _place(after)
@@ -182,12 +189,16 @@ class Reports:
             opening = sum(each.fen for each in before if each.account == account)
             if place:
                 opening += await details.sum_until(connection, place=place, **wanted)
-            rows = await details.lines(connection, after=place, count=LINES_PER_PAGE_MAX, **wanted)
+            rows = await details.lines(connection, after=place, count=count, **wanted)
+            anchor = await anchor_of(connection, pool)
+        if len(rows) > LINES_PRINTED_MAX:
+            reason = f"分录超过 {LINES_PRINTED_MAX:,} 行，请缩短期间，或按县、按险种人群分别打印"
+            raise InvalidInput(f"{reason}。", errors=[FieldError("since", reason)])
         balance, lines = opening, []
         for row in rows:
             balance += row.amount_fen
             lines.append(_detail_line(row, balance))
-        last = rows[-1] if len(rows) == LINES_PER_PAGE_MAX else None
+        last = rows[-1] if len(rows) == count else None
         return Detail(
             pool=pool,
             account=account,
@@ -197,6 +208,7 @@ class Reports:
             opening_fen=opening,
             lines=lines,
             next_after=f"{last.accounting_on}/{last.sequence}/{last.number}" if last else None,
+            anchor=anchor,
         )
 
     async def reserve(self, *, caller: Caller, pool: str, on: date) -> Reserve:
@@ -226,8 +238,7 @@ class Reports:
             surplus_fen=surplus,
             expense_fen=expense,
             months_counted=counted,
-            # Cut, not rounded: a fund never lasts longer than it says.
-            months=None if months is None else f"{months * 10 // 1 / 10:.1f}",
+            months=written_months(months),
         )
 
 
@@ -239,6 +250,7 @@ def _report(
     compared_since: date | None,
     compared_until: date | None,
     groups: Sequence[Group],
+    anchor: str | None,
 ) -> Report:
     rests_on: Chart = chart()
     return Report(
@@ -252,6 +264,7 @@ def _report(
         document=rests_on.document,
         status=rests_on.status,
         reading=rests_on.reading,
+        anchor=anchor,
     )
 
 
