@@ -52,7 +52,7 @@ class BudgetReserved(BudgetAnswer):
 
 
 class BudgetExceeded(BudgetAnswer):
-    """The statement's `fund_fen` does not fit (超预算): it waits until two people release it, or the budget is raised."""
+    """The statement's `fund_fen` does not fit (超预算): two people release it, or the budget is raised."""
 
     TYPE = "budget.exceeded"
 
