@@ -5,24 +5,20 @@ encoded once.
 """
 
 import itertools
-import json
 import re
 import struct
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, LargeBinary, Table, Text, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Column, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from changhu_common.binary import BinaryForm, form_of
 
 _HEAD = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
 _END = struct.pack("!h", -1)
-_NULL = struct.pack("!i", -1)
-_EPOCH = date(2000, 1, 1)
-_MICROSECONDS = 1_000_000
 
 
 def slot(number: int) -> UUID:
@@ -38,26 +34,6 @@ VALUE = Value()
 _MARK = b"\0\xffVALUE\xff\0"
 
 
-def field(value: bytes | None) -> bytes:
-    """A field of a row: its length, then itself."""
-    return _NULL if value is None else struct.pack("!i", len(value)) + value
-
-
-def int8(value: int | None) -> bytes:
-    """A bigint as a field."""
-    return _NULL if value is None else struct.pack("!iq", 8, value)
-
-
-def int4(value: int) -> bytes:
-    """An int as a field."""
-    return struct.pack("!ii", 4, value)
-
-
-def row(*fields: bytes) -> bytes:
-    """A row of fields."""
-    return struct.pack("!h", len(fields)) + b"".join(fields)
-
-
 class RowTemplate:
     """A row of a table with `slots` ids and any number of VALUEs."""
 
@@ -65,7 +41,7 @@ class RowTemplate:
         columns = ", ".join(f'"{name}"' for name in row)
         self.statement = f"COPY {into or table.name} ({columns}) FROM STDIN (FORMAT BINARY)"
         whole = struct.pack("!h", len(row)) + b"".join(
-            _MARK if value is VALUE else field(_encoded(table.c[name], value)) for name, value in row.items()
+            _MARK if value is VALUE else _form_of(table.c[name]).fields([value])[0] for name, value in row.items()
         )
         # In a filled row's ids, 16 bytes and text take turns; the values come after them.
         forms = [form for number in range(slots) for form in (slot(number).bytes, str(slot(number)).encode())]
@@ -81,28 +57,23 @@ class RowTemplate:
         return filled
 
 
-def _encoded(column: Column[Any], value: Any) -> bytes | None:
-    if value is None:
-        return None
-    kind = column.type
-    if isinstance(kind, Uuid):
-        return bytes(value.bytes)
-    if isinstance(kind, JSONB):
-        return b"\x01" + json.dumps(value, ensure_ascii=False, default=str).encode()
-    if isinstance(kind, Text):
-        return str(value).encode()
-    if isinstance(kind, LargeBinary):
-        return bytes(value)
-    if isinstance(kind, Boolean):
-        return b"\x01" if value else b"\x00"
-    if isinstance(kind, Date):
-        return struct.pack("!i", (value - _EPOCH).days)
-    if isinstance(kind, DateTime):
-        since = value - datetime(2000, 1, 1, tzinfo=UTC)
-        return struct.pack("!q", (since.days * 86_400 + since.seconds) * _MICROSECONDS + since.microseconds)
-    if isinstance(kind, Integer):
-        return struct.pack("!q" if isinstance(kind, BigInteger) else "!i", value)
-    raise TypeError(f"no binary form of {kind} here")
+def _form_of(column: Column[Any]) -> BinaryForm:
+    form = form_of(column)
+    if form is None:
+        raise TypeError(f"no binary form of {column.type} here")
+    return form
+
+
+async def copy_columns(connection: AsyncConnection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Add rows, told as the values of each column: where nothing may be there already or is asked for back."""
+    fields = [_form_of(table.c[name]).fields(values) for name, values in columns.items()]
+    names = ", ".join(f'"{name}"' for name in columns)
+    count = struct.pack("!h", len(fields))
+    await copy_in(
+        connection,
+        f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT BINARY)',
+        [count + b"".join(row) for row in zip(*fields, strict=True)],
+    )
 
 
 async def copy_in(connection: AsyncConnection, statement: str, rows: Sequence[bytes]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import psycopg
 import structlog
 from psycopg.errors import ProgramLimitExceeded
 from sqlalchemy import delete, func, select, update
@@ -345,8 +346,9 @@ def _text(said: str) -> str:
 
 def _is_passing(failure: Exception) -> bool:
     """Whether the failure is the database's or the network's and not the event's: then the batch is read again."""
-    if isinstance(failure, DBAPIError) and isinstance(failure.orig, ProgramLimitExceeded):
+    # What a COPY fails with is the driver's own error.
+    if isinstance(failure.orig if isinstance(failure, DBAPIError) else failure, ProgramLimitExceeded):
         return False  # a value that no index can hold is the event's own
-    if isinstance(failure, OSError | InterfaceError | OperationalError):
+    if isinstance(failure, OSError | InterfaceError | OperationalError | psycopg.OperationalError):
         return True
     return isinstance(failure, DBAPIError) and failure.connection_invalidated

@@ -1,30 +1,19 @@
 """Many rows go in with one statement: arrays in, `unnest` into rows."""
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-import psycopg
-from psycopg.types.array import ListBinaryDumper
-from sqlalchemy import BigInteger, Column, Integer, Table, TextClause, text
+from sqlalchemy import Column, Table, TextClause, text
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from changhu_common.binary import form_of
 
 # Beyond this a statement's arrays only cost memory; the callers with more rows use COPY.
 ROWS_PER_STATEMENT = 5_000
 
-
-class _Packed(list[Any]):
-    """An array that travels in binary: as text every quote in it would be escaped, one at a time, in Python."""
-
-
-psycopg.adapters.register_dumper(_Packed, ListBinaryDumper)
-
-# Kept: making an encoder for each row costs as much as writing it.
-_written = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -85,10 +74,7 @@ def _statement(table: Table, columns: tuple[str, ...], then: str) -> TextClause:
     return text(f"INSERT INTO {target} ({names}) SELECT * FROM unnest({arrays}) {then}")  # noqa: S608 (names are ours)
 
 
-def _array(column: Column[Any], rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
-    values = (row[name] for row in rows)
-    if isinstance(column.type, JSONB):
-        return _Packed(None if value is None else _written(value) for value in values)
-    if isinstance(column.type, BigInteger | Integer):
-        return _Packed(None if each is None else int(each) for each in values)
-    return _Packed(values)
+def _array(column: Column[Any], rows: Sequence[Mapping[str, Any]], name: str) -> Any:
+    values = [row[name] for row in rows]
+    form = form_of(column)
+    return values if form is None else form.array(values)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import Any, Final, Literal
 
@@ -75,7 +75,7 @@ class Template:
     status: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PostingRule:
     """What an event books (记账规则). `key` and `happened_on` name its fields, `dimensions` those of each line."""
 
@@ -88,7 +88,7 @@ class PostingRule:
     status: str
     dimensions: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def facts(self) -> tuple[str, ...]:
         """The fields of the event that decide what is booked."""
         chosen = (line.account.field for line in self.lines if line.account.field)

@@ -1,19 +1,17 @@
 """What the fund ledger tells: what was booked."""
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
-
-from pydantic import BaseModel, ConfigDict
 
 from changhu_common.events.registry import Event, Topic
 
 BOOK = Topic("ledger.book", "pool", "what happens in a fund's books (基金账)")
 
 
-class PostedLine(BaseModel):
+@dataclass(frozen=True, slots=True)
+class PostedLine:
     """One line of a journal: debit positive, credit negative, in fen."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     account: str
     county: str

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from changhu_common.bulk_copy import VALUE, RowTemplate, copy_in, field, int8, slot
+from changhu_common.binary import field, int8
+from changhu_common.bulk_copy import VALUE, RowTemplate, copy_in, slot
 from changhu_common.ids import new_ids
 from changhu_common.spine import Spine
 from sqlalchemy.ext.asyncio import AsyncConnection

@@ -12,9 +12,9 @@ from typing import Any, Literal
 from uuid import UUID
 
 import polars as pl
-from changhu_common.bulk_copy import field as copied
-from changhu_common.bulk_copy import int4, int8
-from changhu_common.bulk_copy import row as copied_row
+from changhu_common.binary import field as copied
+from changhu_common.binary import int4, int8
+from changhu_common.binary import row as copied_row
 from changhu_common.database import AuditEntry, Transaction
 from changhu_common.errors import Conflict, FieldError
 from changhu_common.events.cloudevents import encode

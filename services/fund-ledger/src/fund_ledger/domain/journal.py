@@ -12,6 +12,7 @@ from datetime import date
 from uuid import UUID
 
 from changhu_common.errors import Conflict, Refusal
+from changhu_common.events.ledger import PostedLine
 
 JOURNAL_LINES_MAX = 1_000  # a year end carries some hundred balances; more by hand is a mistake
 
@@ -37,20 +38,9 @@ class KeyReused(Conflict):
     title = "同一业务编号已按不同内容记账"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line (分录): `amount_fen` above zero is a debit (借), below it a credit (贷).
-
-    The dimensions say whose money: the county whose books it is in, the insurance scheme
-    (employees, residents), the source of money and the organisation where there is one.
-    """
-
-    account: str
-    county: str
-    amount_fen: int
-    scheme: str | None = None
-    payer: str | None = None
-    organization_id: UUID | None = None
+# A line (分录) is told as it is booked. Its dimensions say whose money it is: the county whose books it is in,
+# the insurance scheme (employees, residents), the source of money and the organisation where there is one.
+Line = PostedLine
 
 
 @dataclass(frozen=True, slots=True)

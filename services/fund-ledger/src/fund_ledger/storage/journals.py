@@ -6,9 +6,9 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
+from changhu_common.bulk_copy import copy_columns
 from changhu_common.periods import day_of
 from changhu_common.roles import Scope
-from changhu_common.rows import insert_rows
 from changhu_common.scoped_rows import within
 from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -27,51 +27,45 @@ async def facts_of(connection: AsyncConnection, ids: Iterable[UUID]) -> Mapping[
 
 
 async def add(connection: AsyncConnection, entries: Sequence[Entry]) -> None:
-    """Write entries in two statements, however many they are."""
-    await insert_rows(
+    """Write entries as two streams, however many they are."""
+    await copy_columns(
         connection,
         journal,
-        [
-            {
-                "id": each.id,
-                "pool": each.pool,
-                "sequence": each.sequence,
-                "year": each.year,
-                "number": each.number,
-                "title": each.title,
-                "source": each.source,
-                "source_event_id": each.source_event_id,
-                "happened_on": each.happened_on,
-                "accounting_on": each.accounting_on,
-                "booked_on": day_of(each.booked_at),
-                "booked_at": each.booked_at,
-                "carries": each.carries,
-                "reverses": each.reverses,
-                "facts_hash": each.facts_hash,
-                "hash": each.hash,
-            }
-            for each in entries
-        ],
+        {
+            "id": [each.id for each in entries],
+            "pool": [each.pool for each in entries],
+            "sequence": [each.sequence for each in entries],
+            "year": [each.year for each in entries],
+            "number": [each.number for each in entries],
+            "title": [each.title for each in entries],
+            "source": [each.source for each in entries],
+            "source_event_id": [each.source_event_id for each in entries],
+            "happened_on": [each.happened_on for each in entries],
+            "accounting_on": [each.accounting_on for each in entries],
+            "booked_on": [day_of(each.booked_at) for each in entries],
+            "booked_at": [each.booked_at for each in entries],
+            "carries": [each.carries for each in entries],
+            "reverses": [each.reverses for each in entries],
+            "facts_hash": [each.facts_hash for each in entries],
+            "hash": [each.hash for each in entries],
+        },
     )
-    await insert_rows(
+    lines = [(each, number, of) for each in entries for number, of in enumerate(each.lines, 1)]
+    await copy_columns(
         connection,
         line,
-        [
-            {
-                "pool": each.pool,
-                "sequence": each.sequence,
-                "number": number,
-                "accounting_on": each.accounting_on,
-                "account": of.account,
-                "county": of.county,
-                "scheme": of.scheme,
-                "payer": of.payer,
-                "organization_id": of.organization_id,
-                "amount_fen": of.amount_fen,
-            }
-            for each in entries
-            for number, of in enumerate(each.lines, 1)
-        ],
+        {
+            "pool": [each.pool for each, _, _ in lines],
+            "sequence": [each.sequence for each, _, _ in lines],
+            "number": [number for _, number, _ in lines],
+            "accounting_on": [each.accounting_on for each, _, _ in lines],
+            "account": [of.account for _, _, of in lines],
+            "county": [of.county for _, _, of in lines],
+            "scheme": [of.scheme for _, _, of in lines],
+            "payer": [of.payer for _, _, of in lines],
+            "organization_id": [of.organization_id for _, _, of in lines],
+            "amount_fen": [of.amount_fen for _, _, of in lines],
+        },
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from changhu_common.database import Transaction
-from changhu_common.events.ledger import JournalPosted, PostedLine
+from changhu_common.events.ledger import JournalPosted
 from changhu_common.periods import day_of
 
 from fund_ledger.domain.chain import Entry, Head, placed
@@ -68,8 +68,7 @@ def _is_new(journal: Journal, known: dict[UUID, bytes]) -> bool:
 
 
 def _posted(entry: Entry) -> JournalPosted:
-    """The event of an entry. Built without validation: the entry's values have these types, and batches are big."""
-    return JournalPosted.model_construct(
+    return JournalPosted(
         journal_id=entry.id,
         pool=entry.pool,
         title=entry.title,
@@ -77,17 +76,7 @@ def _posted(entry: Entry) -> JournalPosted:
         source_event_id=entry.source_event_id,
         happened_on=entry.happened_on,
         booked_on=day_of(entry.booked_at),
-        lines=tuple(
-            PostedLine.model_construct(
-                account=line.account,
-                county=line.county,
-                amount_fen=line.amount_fen,
-                scheme=line.scheme,
-                payer=line.payer,
-                organization_id=line.organization_id,
-            )
-            for line in entry.lines
-        ),
+        lines=tuple(entry.lines),
         sequence=entry.sequence,
         year=entry.year,
         number=entry.number,
