@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 # The most messages that one read hands over: what a consumer applies in one transaction.
-BATCH_MESSAGES_MAX = 500
+BATCH_MESSAGES_MAX = 1_000
 
 # One number for all topics, fixed: a key must map to the same partition for ever.
 PARTITIONS = 6

@@ -5,6 +5,7 @@ The period is that of the pack's limit (`benefit.limit.period`); where there is 
 
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from changhu_common.periods import DateRange, Month, day_of
@@ -14,6 +15,8 @@ from settlement.domain.adjudication import Line, adjudicate
 from settlement.domain.facts import Facts, Service
 from settlement.domain.findings import stops
 from settlement.domain.limits import limit_period
+
+PERIODS_KEPT_MAX = 5_000  # days of the packs in use
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,7 @@ class Decision:
         return None if self.limit_fen is None or self.left_fen is None else self.limit_fen - self.left_fen
 
 
+@lru_cache(maxsize=PERIODS_KEPT_MAX)
 def period_of(pack: Pack, day: date) -> DateRange:
     """The days that are decided together with `day`."""
     month = Month.of(day).days
