@@ -6,6 +6,8 @@ whether a file has one row or millions.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
+from typing import Self
 
 import polars as pl
 from changhu_common.bulk_files import LINE, BulkFile
@@ -13,7 +15,8 @@ from changhu_common.errors import FieldError, InvalidInput
 from changhu_common.resident_number_columns import valid_numbers
 from changhu_common.resident_numbers import ResidentNumber
 
-from enrollment.domain.file_rows import read_row
+from enrollment.domain.family import asks_guardian
+from enrollment.domain.file_rows import GUARDIAN_CODES, read_row
 from enrollment.domain.registration import NAME_CHARACTERS_MAX, Registration, Territory
 
 # Whoever sends more bad rows than this has sent the wrong file: nobody corrects them one by one.
@@ -22,7 +25,13 @@ BAD_ROWS_MAX = 100_000
 # What most rows of a file share with many others, and so is checked once for all of them.
 SHARED = ("county", "category", "start", "end", "marks")
 # GB 11643's own example: stands in where the rules are asked about the rest of a row.
-_SOMEBODY = {"name": "某", "resident_number": "11010519491231002X", "base_yuan": None}
+_SOMEBODY = {
+    "name": "某",
+    "resident_number": "11010519491231002X",
+    "base_yuan": None,
+    "guardian_number": None,
+    "guardian_relation": None,
+}
 _YUAN = r"^([0-9]{1,12})(?:\.([0-9]{1,2})0*)?$"
 
 
@@ -46,13 +55,21 @@ class WholeFile:
     """What a file says: its good rows (line, name, number, position, base_fen), and what is wrong with the others.
 
     `positions` holds, at a row's position, the registration that it shares with others but for name,
-    number and base.
+    number and base. `wards` (line, number, position, guardian, relation) are those good rows that name a
+    guardian, or for whom the pack asks one: then `guardian` may be null.
     """
 
     file: BulkFile
     good: pl.DataFrame
     positions: Sequence[Registration]
+    wards: pl.DataFrame
     errors: Sequence[FieldError]
+
+    def without(self, errors: Sequence[FieldError]) -> Self:
+        """The same file when these rows, too, cannot be taken."""
+        refused = pl.Series([error.line for error in errors], dtype=pl.Int64).implode()
+        kept = {name: getattr(self, name).filter(~pl.col(LINE).is_in(refused)) for name in ("good", "wards")}
+        return replace(self, errors=sorted((*self.errors, *errors), key=lambda error: error.line or 0), **kept)
 
     def rows(self, good: pl.DataFrame) -> list[GoodRow]:
         """Some of the good rows, one by one."""
@@ -81,9 +98,12 @@ def whole_file(file: BulkFile, territory: Territory) -> WholeFile:
     shared = shared.with_columns(position=pl.Series(vouched, dtype=pl.Int64))
     rows = rows.join(shared, on=SHARED, how="left", nulls_equal=True, maintain_order="left")
     number = pl.col("resident_number").str.to_uppercase()
+    guardian = pl.col("guardian_number").str.to_uppercase()
     yuan = pl.col("base_yuan")
     rows = rows.with_columns(
         number=number,
+        guardian=guardian,
+        relation=pl.col("guardian_relation").replace_strict(GUARDIAN_CODES, default=None, return_dtype=pl.String),
         # The first of a number is loaded, good or not; the others say where it stands.
         first=pl.col(LINE).first().over(number),
         base_fen=yuan.str.extract(_YUAN, 1).cast(pl.Int64) * 100
@@ -96,14 +116,37 @@ def whole_file(file: BulkFile, territory: Territory) -> WholeFile:
         & (yuan.is_null() | pl.col("base_fen").is_not_null())
         & valid_numbers(rows["number"], today=territory.today)
         & (pl.col("first") == pl.col(LINE))
+        & _guardian_is_readable(rows, today=territory.today)
     ).fill_null(value=False)
     rows = rows.with_columns(good=good)
     bad = rows.filter(~pl.col("good"))
     if bad.height + len(file.errors) > BAD_ROWS_MAX:
         raise TooManyBadRows(f"错误行超过 {BAD_ROWS_MAX} 行；请核对是否选错文件或列")
     errors = sorted([*file.errors, *_faults(bad, territory)], key=lambda error: error.line or 0)
-    chosen = rows.filter("good").select(LINE, "name", "number", "position", "base_fen")
-    return WholeFile(file=file, good=chosen, positions=positions, errors=errors)
+    chosen = rows.filter("good")
+    asked = [number for number, each in enumerate(positions) if _asks_guardian(each, territory)]
+    warded = pl.col("guardian").is_not_null() | pl.col("position").is_in(asked)
+    return WholeFile(
+        file=file,
+        good=chosen.select(LINE, "name", "number", "position", "base_fen"),
+        positions=positions,
+        wards=chosen.filter(warded).select(LINE, "number", "position", "guardian", "relation"),
+        errors=errors,
+    )
+
+
+def _guardian_is_readable(rows: pl.DataFrame, *, today: date) -> pl.Expr:
+    """Either nobody is named, or another person by a number that exists, in a relation that does."""
+    unnamed = pl.col("guardian").is_null() & pl.col("guardian_relation").is_null()
+    if rows["guardian"].null_count() == rows.height:
+        return unnamed
+    named = valid_numbers(rows["guardian"], today=today) & (pl.col("guardian") != pl.col("number"))
+    return unnamed | (named & (pl.col("guardian_relation").is_null() | pl.col("relation").is_not_null()))
+
+
+def _asks_guardian(entered: Registration, territory: Territory) -> bool:
+    pack = territory.packs[entered.county]
+    return asks_guardian(pack=pack, category=entered.category, marks=entered.marks or (), on=entered.start)
 
 
 def _faults(bad: pl.DataFrame, territory: Territory) -> Iterator[FieldError]:

@@ -13,7 +13,7 @@ from changhu_common.events.enrollment import CoveragePeriod, PersonState, Suspen
 from changhu_common.roles import Scope
 from changhu_common.rows import insert_rows
 from changhu_common.scoped_rows import within
-from sqlalchemy import Row, any_, literal, select, text, update
+from sqlalchemy import FromClause, Row, any_, literal, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -49,8 +49,9 @@ def unknown_person() -> NotFound:
     return NotFound("没有这位参保人，或不在您的权限范围内。")
 
 
-def in_scope(scope: Scope) -> Any:
-    return within(scope, region=person.c.county, person=person.c.id)
+def in_scope(scope: Scope, *, of: FromClause = person) -> Any:
+    """The condition that a person's row, or an alias of it, is in scope."""
+    return within(scope, region=of.c.county, person=of.c.id)
 
 
 async def get(connection: AsyncConnection, ids: Collection[UUID], scope: Scope) -> Rows:

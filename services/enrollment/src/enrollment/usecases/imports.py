@@ -31,6 +31,7 @@ from enrollment.storage.identities import Identities, masked_cells
 from enrollment.storage.tables import rejected_row
 from enrollment.usecases.loading import Choice, Loading
 from enrollment.usecases.territories import territory_of
+from enrollment.usecases.wards import Wards
 
 Form = Literal["csv", "xlsx", "zip"]
 
@@ -192,12 +193,19 @@ class Imports:
     ) -> None:
         """Load a checked file and say what became of it."""
         await imports.take_turns(tx.connection, min(pack.pool for pack in territory.packs.values()))
+        wards = Wards(tx, self._identities, whole, territory)
+        whole = await wards.checked()
 
         async def told(written: int) -> None:
             await self._progress(import_id, written=written)
 
         loading = Loading(tx, self._identities, whole, import_id=import_id, today=territory.today, told=told)
         done = await loading.load(choice)
+        if choice == "good" or not (whole.errors or done.errors):
+            named = await wards.name(import_id=import_id, refused={error.line or 0 for error in done.errors})
+            # Who is the same as before but for the guardian is loaded too.
+            more = min(len(set(named) - done.wards), done.unchanged)
+            done.loaded, done.unchanged = done.loaded + more, done.unchanged - more
         errors = sorted((*whole.errors, *done.errors), key=lambda error: error.line or 0)
         by_line = {
             line: [error.as_json() for error in of_line]

@@ -65,6 +65,8 @@ class Loaded:
     loaded: int = 0
     unchanged: int = 0
     errors: list[FieldError] = field(default_factory=list)
+    # Lines of wards among those that are new or changed something.
+    wards: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -89,6 +91,7 @@ class Loading:
         self._import_id = import_id
         self._today = today
         self._told = told
+        self._wards = frozenset(whole.wards["line"])
 
     async def load(self, choice: Choice) -> Loaded:
         """Load the good rows; with `choice` all, nothing where a row is bad."""
@@ -141,7 +144,9 @@ class Loading:
                 await Additions.write(self._tx.connection, bases)
             await self._amend(plan.amended)
             await self._tx.flush()
-            done.loaded += len(plan.new) + len(plan.amended)
+            written = [each.line for each in (*plan.new, *(good for good, *_ in plan.amended))]
+            done.loaded += len(written)
+            done.wards.update(self._wards.intersection(written))
             await self._told(done.loaded + done.unchanged)
 
     async def _unsaid(self) -> pl.DataFrame:
