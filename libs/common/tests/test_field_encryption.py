@@ -46,6 +46,14 @@ def test_what_went_in_comes_out(algorithm: Algorithm, plain: str) -> None:
     assert opened(algorithm, sealed(algorithm, plain)) == plain
 
 
+@given(st.sampled_from(Algorithm), st.lists(st.text(), max_size=5))
+def test_a_column_is_encrypted_as_its_cells_are(algorithm: Algorithm, plains: list[str]) -> None:
+    rows = [named_id("person", number) for number in range(len(plains))]
+    as_text = [str(row).encode() for row in rows]
+    column = CIPHERS[algorithm].encrypt_column(plains, table="person", column="resident_number", rows=as_text)
+    assert [opened(algorithm, cell, row=row) for cell, row in zip(column, rows, strict=True)] == plains
+
+
 @every_algorithm
 def test_a_ciphertext_names_its_algorithm_and_key_and_hides_the_rest(algorithm: Algorithm) -> None:
     ciphertext = sealed(algorithm)

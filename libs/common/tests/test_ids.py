@@ -6,7 +6,7 @@ from datetime import date
 from uuid import RFC_4122, UUID
 
 import pytest
-from changhu_common.ids import named_id, new_id
+from changhu_common.ids import named_id, new_id, new_ids
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +28,14 @@ def test_ids_rise_when_the_wall_clock_goes_back(monkeypatch: pytest.MonkeyPatch)
     first = new_id()
     monkeypatch.setattr(time, "time_ns", lambda: 0)
     assert new_id() > first
+
+
+def test_ids_made_together_are_as_those_made_one_by_one() -> None:
+    before, made, after = new_id(), new_ids(10_000), new_id()
+    ids = [UUID(bytes=each) for each, _ in made]
+    assert [before, *ids, after] == sorted({before, *ids, after})
+    assert {(each.version, each.variant) for each in ids} == {(7, RFC_4122)}
+    assert [text.decode() for _, text in made] == [str(each) for each in ids]
 
 
 def test_threads_never_make_the_same_id() -> None:

@@ -10,7 +10,8 @@ import base64
 import binascii
 import os
 import re
-from collections.abc import Mapping
+import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, Self
@@ -161,6 +162,16 @@ class FieldCipher:
     def encrypt(self, plain: str, *, table: str, column: str, row: UUID | str) -> bytes:
         """The ciphertext as it is stored: `algorithm:key-id:` in ASCII, nonce, sealed text with its tag."""
         return self.encrypt_bytes(plain.encode(), table=table, column=column, row=row)
+
+    def encrypt_column(self, plains: Sequence[str], *, table: str, column: str, rows: Sequence[bytes]) -> list[bytes]:
+        """The ciphertexts of a column's cells, of the rows with these ids (each as text): for a million of them."""
+        head, encrypt = self._current, self._sealers[self._current].encrypt
+        bound = _bound(head, table, column, "")
+        nonces = struct.unpack(f"{NONCE_BYTES}s" * len(plains), os.urandom(NONCE_BYTES * len(plains)))
+        return [
+            b"%b%b%b" % (head, nonce, encrypt(nonce, plain.encode(), bound + row))
+            for nonce, plain, row in zip(nonces, plains, rows, strict=True)
+        ]
 
     def encrypt_bytes(self, plain: bytes, *, table: str, column: str, row: UUID | str) -> bytes:
         nonce = os.urandom(NONCE_BYTES)

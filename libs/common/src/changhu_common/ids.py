@@ -6,6 +6,7 @@ line of a statement) gets a name-based UUIDv5, so that making it twice makes the
 
 import json
 import os
+import struct
 import threading
 import time
 from datetime import date
@@ -14,6 +15,9 @@ from uuid import UUID, uuid5
 _ROOT = UUID("a8c2a4f4-5d0c-5f0e-9a53-6e1c0f7c2b11")  # never changes: every named id hangs on it
 _COUNTER_BITS = 12
 _COUNTER_MAX = (1 << _COUNTER_BITS) - 1
+# A random byte with the variant of RFC 9562 in its first two bits, and where a text of 36 has its 32 digits.
+_VARIANT = bytes(byte & 0x3F | 0x80 for byte in range(256))
+_DIGITS = [at for at in range(36) if at not in (8, 13, 18, 23)]
 
 # Kept: making an encoder costs as much as what it writes here.
 _written = json.JSONEncoder(ensure_ascii=False).encode
@@ -63,16 +67,20 @@ def new_id() -> UUID:
 
 
 def new_ids(count: int) -> list[tuple[bytes, bytes]]:
-    """So many UUIDv7, each as its 16 bytes and as text: what a million rows are made with."""
-    tails = os.urandom(8 * count)
-    made = []
-    for at, place in enumerate(_sequence.take(count)):
-        head = place >> _COUNTER_BITS << 16 | 0x7000 | place & _COUNTER_MAX
-        tail = int.from_bytes(tails[8 * at : 8 * at + 8]) & ((1 << 62) - 1) | 0b10 << 62
-        text = f"{head:016x}{tail:016x}"
-        dashed = f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-        made.append((bytes.fromhex(text), dashed.encode()))
-    return made
+    """So many UUIDv7, each as its 16 bytes and as text: what a million rows are made with.
+
+    All ids are written side by side, one place of all of them at a time.
+    """
+    heads = [place >> _COUNTER_BITS << 16 | 0x7000 | place & _COUNTER_MAX for place in _sequence.take(count)]
+    first, last = struct.pack(f"!{count}Q", *heads), bytearray(os.urandom(8 * count))
+    last[::8] = last[::8].translate(_VARIANT)
+    ids = bytearray(16 * count)
+    for at in range(8):
+        ids[at::16], ids[at + 8 :: 16] = first[at::8], last[at::8]
+    digits, texts = ids.hex().encode(), bytearray(b"-" * 36 * count)
+    for digit, at in enumerate(_DIGITS):
+        texts[at::36] = digits[digit::32]
+    return list(zip(struct.unpack("16s" * count, ids), struct.unpack("36s" * count, texts), strict=True))
 
 
 def named_id(namespace: str, *parts: str | int | date | UUID) -> UUID:

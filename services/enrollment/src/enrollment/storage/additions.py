@@ -6,10 +6,11 @@ the base differ.
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
 from changhu_common.binary import field, int8
 from changhu_common.bulk_copy import VALUE, RowTemplate, copy_in, slot
 from changhu_common.ids import new_ids
@@ -22,7 +23,8 @@ from enrollment.storage.tables import contribution_base, coverage, person
 PERSON, COVERAGE, EVENT = slot(0), slot(1), slot(2)
 SLOTS = 3
 _BASE = "the person's own base"
-IDENTITY = ("name", "resident_number", "resident_number_index", "identity_index")
+# What is known of each person to add.
+PEOPLE = ("position", "name", "number", "base_fen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,6 @@ class Destination:
 
 
 Rows = dict[str, list[bytes]]
-NewPerson = tuple[int, str, str, int | None]  # position, name, number, base
 
 
 class Additions:
@@ -57,23 +58,17 @@ class Additions:
         self._identities = identities
         self._of_position = _ByPosition(positions, spine, destination)
 
-    def rows(self, people: Iterable[NewPerson]) -> tuple[Rows, Rows]:
+    def rows(self, people: pl.DataFrame) -> tuple[Rows, Rows]:
         """Their rows, and apart from them those of their bases, by the statement that writes them."""
-        identities = self._identities
         made, bases = defaultdict[str, list[bytes]](list), defaultdict[str, list[bytes]](list)
-        everybody = list(people)
-        forms = new_ids(SLOTS * len(everybody))
-        # Three lists side by side: each person's ids in turn.
+        positions, names, numbers, bases_fen = (people[each].to_list() for each in PEOPLE)
+        forms = new_ids(SLOTS * people.height)
+        persons = [text for _, text in forms[::SLOTS]]
+        # Lists side by side: each person's ids in turn.
         ids_of = ((*a, *b, *c) for a, b, c in zip(forms[::3], forms[1::3], forms[2::3], strict=True))
-        for ids, (position, name, number, base_fen) in zip(ids_of, everybody, strict=True):
-            row = ids[1].decode()
+        sealed = zip(*(map(field, column) for column in self._identities.columns(persons, names, numbers)), strict=True)
+        for ids, identity, position, base_fen in zip(ids_of, sealed, positions, bases_fen, strict=True):
             of = self._of_position[position]
-            identity = (
-                field(identities.seal(row, "name", name)),
-                field(identities.seal(row, "resident_number", number)),
-                field(identities.index_of(number)),
-                field(identities.identity_index(number, name)),
-            )
             made[of.person.statement].append(of.person.filled(ids, identity))
             made[of.coverage.statement].append(of.coverage.filled(ids))
             if base_fen is not None:
@@ -104,17 +99,16 @@ class _Templates:
     """One template for each table that a person of a position stands in."""
 
     def __init__(self, position: Position, spine: Spine, destination: Destination) -> None:
-        self.person = RowTemplate(
-            person, {**position.person, **dict.fromkeys(IDENTITY, VALUE)}, slots=SLOTS, into=destination.person
-        )
+        somebody = {**position.person, **dict.fromkeys(Identities.COLUMNS, VALUE)}
+        self.person = RowTemplate(person, somebody, slots=SLOTS, into=destination.person)
         self.coverage = RowTemplate(coverage, position.coverage, slots=SLOTS, into=destination.coverage)
         self.base = RowTemplate(contribution_base, {**position.base, "base_fen": VALUE}, slots=SLOTS)
         self.outbox = RowTemplate(spine.outbox, position.outbox, slots=SLOTS)
         self.audit = RowTemplate(spine.audit, {**position.audit, "after": VALUE}, slots=SLOTS)
-        after = json.dumps({**position.audit["after"], "base_fen": _BASE}, ensure_ascii=False)
-        self._before, _, self._behind = after.partition(f'"{_BASE}"')
+        after = b"\x01" + json.dumps({**position.audit["after"], "base_fen": _BASE}, ensure_ascii=False).encode()
+        self._before, _, self._behind = after.partition(f'"{_BASE}"'.encode())
 
     def audited(self, base_fen: int | None) -> bytes:
         """What the audit row keeps, with the person's own base."""
-        base = "null" if base_fen is None else base_fen
-        return field(b"\x01" + f"{self._before}{base}{self._behind}".encode())
+        base = b"null" if base_fen is None else b"%d" % base_fen
+        return field(self._before + base + self._behind)

@@ -1,6 +1,6 @@
 """A person's identity at rest is ciphertext, bound to its own row, and found by a keyed index alone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -56,6 +56,8 @@ class SealedPieces:
 class Identities:
     """Seals and opens what identifies a person."""
 
+    COLUMNS = ("name", "resident_number", "resident_number_index", "identity_index")
+
     def __init__(self, settings: ServiceSettings) -> None:
         self._cipher: FieldCipher = settings.field_cipher()
         self._index: BlindIndex = settings.blind_index(RESIDENT_NUMBER)
@@ -77,6 +79,15 @@ class Identities:
             "identity_index": self.identity_index(number.text, name),
             "phone": self.seal(person_id, "phone", phone) if phone else None,
         }
+
+    def columns(self, ids: Sequence[bytes], names: Sequence[str], numbers: Sequence[str]) -> list[list[bytes]]:
+        """The columns of the rows of many, in the order of `COLUMNS`; `ids` are theirs as text."""
+        return [
+            self._cipher.encrypt_column(names, table=PERSON, column="name", rows=ids),
+            self._cipher.encrypt_column(numbers, table=PERSON, column="resident_number", rows=ids),
+            list(map(self._index.of, numbers)),
+            list(map(self.identity_index, numbers, names)),
+        ]
 
     def identity_index(self, number: str, name: str) -> bytes:
         """A digest of number and name together: equal for the same person alone, so no two names can be matched."""

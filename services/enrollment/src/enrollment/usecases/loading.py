@@ -5,7 +5,7 @@ compared as a whole, so that only what it changes is looked at one by one.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
@@ -170,24 +170,24 @@ class Loading:
     async def _add(self, rows: pl.DataFrame, destination: Destination) -> list[Rows]:
         """Write persons with all that is told of them; their bases are left to be written."""
         additions = Additions(self._identities, self._tx.spine, self._position, destination)
-        people = rows.select("position", "name", "number", "base_fen")
-
-        def built(part: pl.DataFrame) -> Callable[[], Any]:
-            return lambda: additions.rows(part.iter_rows())
-
-        parts = list(people.iter_slices(ROWS_PER_COPY)) if people.height else []
         bases: list[Rows] = []
-        written = 0
-        # While the database takes one part, the next is sealed.
-        ahead = asyncio.create_task(asyncio.to_thread(built(parts[0]))) if parts else None
-        for number, part in enumerate(parts, 1):
-            made, of_part = await ahead if ahead else ({}, {})
-            bases.append(of_part)
-            ahead = asyncio.create_task(asyncio.to_thread(built(parts[number]))) if number < len(parts) else None
+        async for made, of_part in self._made(additions, rows):
             await additions.write(self._tx.connection, made)
-            written += part.height
-            await self._told(written)
+            bases.append(of_part)
+            await self._told(min(len(bases) * ROWS_PER_COPY, rows.height))
         return bases
+
+    @staticmethod
+    async def _made(additions: Additions, rows: pl.DataFrame) -> AsyncIterator[tuple[Rows, Rows]]:
+        """What the rows come to, part by part: while the database takes one, the next is sealed."""
+        ahead: asyncio.Task[tuple[Rows, Rows]] | None = None
+        for part in rows.iter_slices(ROWS_PER_COPY):
+            following = asyncio.create_task(asyncio.to_thread(additions.rows, part))
+            if ahead is not None:
+                yield await ahead
+            ahead = following
+        if ahead is not None:
+            yield await ahead
 
     def _position(self, number: int) -> Position:
         """The rows that everybody registered alike shares."""
