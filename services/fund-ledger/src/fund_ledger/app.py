@@ -11,6 +11,7 @@ from fund_ledger.api.periods import periods_router
 from fund_ledger.api.proof import proof_router
 from fund_ledger.api.reports import reports_router
 from fund_ledger.consumers.facts import subscription
+from fund_ledger.storage.bank_secrets import BankSecrets
 from fund_ledger.storage.tables import METADATA, SPINE
 from fund_ledger.usecases.books import Books
 from fund_ledger.usecases.drafts import Drafts
@@ -35,6 +36,7 @@ def parts(resources: Resources, lag: Lag) -> Parts:
     """The service, told by `lag` how far its consumer is behind."""
     database, clock = resources.database, resources.clock
     books, recurring = Books(database), Recurring(database, clock)
+    secrets = BankSecrets(resources.settings)
     return Parts(
         routers=[
             books_router(books, clock),
@@ -44,7 +46,7 @@ def parts(resources: Resources, lag: Lag) -> Parts:
             reports_router(Reports(database), MonthlyReports(database), clock),
         ],
         subscription=subscription(books),
-        loops=[recurring.run],
+        loops=[recurring.run, secrets.rekeying(database).run],
     )
 
 
