@@ -19,9 +19,18 @@ pytest_plugins = ["tests.support.running"]
 FreshDatabase = Callable[..., str]
 
 
-def _session_folder(what: str) -> Path:
+# Databases are copied for each test and thrown away after it: in memory that takes a tenth of the time.
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 (a folder of one's own in it, as in /tmp)
+MEMORY_BYTES_MIN = 4 * 1024**3
+
+
+def _memory_or_disk() -> Path:
+    enough = IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free >= MEMORY_BYTES_MIN
+    return IN_MEMORY if enough else Path(tempfile.gettempdir())
+
+
+def _session_folder(what: str, root: Path = Path(tempfile.gettempdir())) -> Path:
     """A short path, not pytest's own, which no other user may walk through; killed sessions' rubbish goes."""
-    root = Path(tempfile.gettempdir())
     for left in root.glob(f"changhu-{what}-*"):
         pid = left.name.rsplit("-", 1)[1]
         if pid.isdecimal() and not psutil.pid_exists(int(pid)):
@@ -34,7 +43,7 @@ def _session_folder(what: str) -> Path:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
     """The session's server. Tests take databases of their own from `fresh_database`."""
-    folder = _session_folder("postgres")
+    folder = _session_folder("postgres", _memory_or_disk())
     with EmbeddedPostgres(folder, durable=False) as server:
         yield server
     shutil.rmtree(folder)
@@ -42,7 +51,7 @@ def postgres() -> Iterator[EmbeddedPostgres]:
 
 @pytest.fixture(scope="session")
 def fresh_database(postgres: EmbeddedPostgres) -> FreshDatabase:
-    """Make an empty database whose name starts as asked, and return its name; it goes with the server.
+    """Make an empty database whose name starts as asked, and return its name; it goes with the server, or before.
 
     `template=` copies a database that nobody is connected to, for suites that migrate once and start often.
     """

@@ -29,6 +29,7 @@ from changhu_common.roles import Grant, Role
 from changhu_common.service import Resources, Service, Worker, new_app
 from changhu_common.settings import ServiceSettings
 from changhu_standalone.postgres import EmbeddedPostgres
+from psycopg import sql
 from pydantic import SecretStr
 from sqlalchemy import select
 
@@ -161,8 +162,13 @@ async def deploy(
     """Bring a service up on a fresh copy of its database; it is gone after the test."""
     async with AsyncExitStack() as stack:
 
+        def drop(database: str) -> None:
+            with postgres.connect() as connection:
+                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
+
         async def up(service: Service) -> Running:
             database = fresh_database(service.database, template=service_template(service))
+            stack.callback(drop, database)
             clock_file = tmp_path / "clock"
             clock = FileClock(clock_file)
             clock.advance_to(START)
