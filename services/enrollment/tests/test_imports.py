@@ -4,12 +4,14 @@ import asyncio
 import io
 import zipfile
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import xlsxwriter
-from changhu_common.events.enrollment import CoverageEnded, PersonEnrolled, PersonUpdated
+from changhu_common.events.enrollment import CoverageEnded, HardshipRecorded, PersonEnrolled, PersonState, PersonUpdated
+from changhu_common.periods import SHANGHAI
 from changhu_common.roles import Role
 from enrollment.usecases import loading
 from httpx import Response
@@ -192,9 +194,37 @@ async def test_a_known_persons_row_adds_what_is_new_and_nothing_else(
         ("retiree", None),
     ]
     assert [each["base_fen"] for each in view["coverage"][0]["bases"]] == [543_210, 600_000]
-    events = await enrollment.told()
+    events = await enrollment.told(PersonState)
     assert [type(each) for each in events] == [PersonEnrolled, CoverageEnded, PersonUpdated]
     assert [each.revision for each in events] == [1, 2, 3]
+
+
+async def test_marks_that_a_file_changes_hold_from_this_month_on(
+    enrollment: Running, load: Load, clerk: Who, enrol: Enrol, people: SimpleNamespace
+) -> None:
+    at = f"/persons/{(await enrol(1, name='王五'))['person_id']}/timeline"
+    for marks, counted in (("医疗救助对象", (1, 1, 0, 0)), ("医疗救助对象", (1, 0, 1, 0)), ("orphan", (1, 1, 0, 0))):
+        assert told(await load(people.csv(people.row(1, 人员标识=marks)))) == counted
+    for day, held in (("2026-06-30", []), ("2026-07-01", ["orphan"])):
+        assert (await enrollment.get(at, clerk, on=day)).json()["marks"] == held
+    assert [each.kind for each in await enrollment.told(HardshipRecorded)] == ["medical_assistance", "orphan"]
+
+
+async def test_a_mark_whose_days_are_over_is_news_when_a_file_says_it_again(
+    enrollment: Running, load: Load, clerk: Who, enrol: Enrol, people: SimpleNamespace
+) -> None:
+    at = f"/persons/{(await enrol(1, name='王五'))['person_id']}"
+    days = {"kind": "destitute", "start": "2026-06-01", "end": "2026-07-31"}
+    await enrollment.post(f"{at}/hardships", clerk, days)
+    enrollment.advance_to(datetime(2026, 8, 10, 9, tzinfo=SHANGHAI))
+    clerk = enrollment.token(Role.ENROLLMENT_CLERK)
+    row = people.csv(people.row(1, 人员标识="destitute"))
+    assert told(await load(row, who=clerk)) == (1, 1, 0, 0)
+    assert told(await load(row, who=clerk)) == (1, 0, 1, 0)
+    held = [
+        (each["start"], each["end"]) for each in (await enrollment.get(f"{at}/hardships", clerk)).json()["hardships"]
+    ]
+    assert held == [("2026-06-01", "2026-07-31"), ("2026-08-01", None)]
 
 
 async def test_a_countys_clerk_loads_that_countys_persons_alone(

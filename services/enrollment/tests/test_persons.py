@@ -237,6 +237,26 @@ async def test_what_others_are_not_told_of_makes_no_event(enrollment: Running, e
     assert len(await enrollment.told()) == 1
 
 
+async def test_marks_that_change_from_a_day_on_leave_what_held_before(
+    enrollment: Running, enrol: Enrol, clerk: Who
+) -> None:
+    at = f"/persons/{(await enrol(marks=['no_personal_account']))['person_id']}"
+    body = {"marks": ["medical_assistance"], "marks_since": "2026-06-01"}
+    told = await enrollment.post(f"{at}/details", clerk, body)
+    assert told.json()["marks"] == ["medical_assistance"]
+    again = await enrollment.post(f"{at}/details", clerk, body)
+    assert again.json()["marks"] == ["medical_assistance"]
+    for day, marks in (("2026-05-31", ["no_personal_account"]), ("2026-06-01", ["medical_assistance"])):
+        assert (await enrollment.get(f"{at}/timeline", clerk, on=day)).json()["marks"] == marks
+    payers = {}
+    for period in ("2026-05", "2026-06"):
+        found = await enrollment.post("/contribution-runs", clerk, {"pool": "211100", "period": period})
+        payers[period] = [each["payer"] for each in found.json()["totals"]][1:]
+    assert payers == {"2026-05": ["person"], "2026-06": ["medical_assistance_fund"]}
+    refused(await enrollment.post(f"{at}/details", clerk, {"marks": []}), 409, "mark.has_days")
+    refused(await enrollment.post(f"{at}/details", clerk, {"marks_since": "2026-06-01"}), 422, "input.invalid")
+
+
 async def test_no_two_at_once_insure_a_person_twice(enrollment: Running, enrol: Enrol) -> None:
     person = (await enrol())["person_id"]
     statement = (

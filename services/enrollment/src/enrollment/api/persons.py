@@ -75,6 +75,7 @@ class PersonDetails(Body):
     county: str | None = None
     phone: str | None = Field(default=None, max_length=40)
     marks: list[str] | None = None
+    marks_since: date | None = None
 
 
 class NumberSearch(Body):
@@ -158,12 +159,20 @@ def persons_router(persons: Persons, clock: Clock) -> APIRouter:
 
     @router.post("/persons/{person_id}/details")
     async def correct(caller: Clerk, asked: Asked, person_id: UUID, body: PersonDetails) -> PersonView:
-        """Correct name, phone or marks, or move the person to another county of the pool."""
+        """Correct name, phone or marks, or move the person to another county of the pool.
+
+        With `marks_since` exactly these marks hold from that day on, and what held before stays; without it they
+        always did.
+        """
+        if body.marks_since is not None and body.marks is None:
+            reason = "填写了起始日的，还须填写自该日起的全部人员标识"
+            raise InvalidInput(f"{reason}。", errors=[FieldError("marks", reason)])
         details = Details(
             name=body.name,
             county=body.county,
             phone=body.phone,
             marks=None if body.marks is None else tuple(body.marks),
+            marks_since=body.marks_since,
         )
         return await persons.correct(caller=caller, asked=asked, person_id=person_id, details=details)
 

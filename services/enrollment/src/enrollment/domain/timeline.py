@@ -51,6 +51,15 @@ def held_on(versions: Iterable[Version], subject: str, *, on: date) -> list[Vers
     return [each for each in versions if each.subject == subject and not each.void and on in each.days]
 
 
+def marks_on(versions: Iterable[Version], *, on: date) -> list[str]:
+    """The marks (人员标识) of a day: those with dated records by them, the others always."""
+    known = list(versions)
+    always = {mark for each in known if each.subject == PERSON for mark in each.state["marks"]}
+    dated = {each.state["kind"] for each in known if each.subject == HARDSHIP}
+    held = {each.state["kind"] for each in held_on(known, HARDSHIP, on=on)}
+    return sorted((always - dated) | held)
+
+
 def base_on(versions: Iterable[Version], coverage_id: str, *, on: date) -> int | None:
     """The contribution base (缴费基数) of a coverage on a day: the latest one that began by then."""
     begun = [

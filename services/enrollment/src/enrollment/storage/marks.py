@@ -7,8 +7,10 @@ from collections.abc import Collection
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from enrollment.storage.tables import hardship
 
 
 def held_on(day: str) -> str:
@@ -51,6 +53,26 @@ _SET = """
     WHERE person.id = now.id AND person.marks <> now.marks
 """
 _OF_THESE = text(_SET.format(held=held_on(":today"), whose="id = ANY(CAST(:persons AS uuid[]))"))
+# Only who has a record that the row's marks do not agree with is looked at.
+_CHANGED = """
+    pool = :pool AND id IN (
+        SELECT dated.id FROM hardship JOIN person AS dated ON dated.pool = :pool AND dated.id = hardship.person_id
+        WHERE void_reason IS NULL AND jsonb_exists(dated.marks, kind)
+            <> (start <= :today AND ("end" IS NULL OR "end" >= :today))
+    )
+"""
+_OF_POOL = text(_SET.format(held=held_on(":today"), whose=_CHANGED))
+
+
+async def marks_with_days(connection: AsyncConnection, person_id: UUID) -> set[str]:
+    """The marks of which a person has, or had, a record with days."""
+    rows = await connection.execute(select(hardship.c.kind).where(hardship.c.person_id == person_id))
+    return {row.kind for row in rows}
+
+
+async def set_marks_of_pool(connection: AsyncConnection, pool: str, *, today: date) -> None:
+    """The same for everybody of a pool, because days come and go."""
+    await connection.execute(_OF_POOL, {"pool": pool, "today": today})
 
 
 async def set_marks_of_day(connection: AsyncConnection, persons: Collection[UUID], *, today: date) -> None:

@@ -13,7 +13,7 @@ from changhu_common.events.enrollment import CoveragePeriod, PersonState, Suspen
 from changhu_common.roles import Scope
 from changhu_common.rows import insert_rows
 from changhu_common.scoped_rows import within
-from sqlalchemy import FromClause, Row, any_, literal, select, text, update
+from sqlalchemy import FromClause, Row, any_, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -108,6 +108,13 @@ async def end_coverages(connection: AsyncConnection, ends: Mapping[UUID, date]) 
         ),
         {"ids": list(ends), "ends": list(ends.values())},
     )
+
+
+async def insured_since(connection: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, date]:
+    """The first day on which each of these persons was ever insured."""
+    query = select(coverage.c.person_id, func.min(coverage.c.start).label("day"))
+    rows = await connection.execute(query.where(_in(coverage.c.person_id, ids)).group_by(coverage.c.person_id))
+    return {row.person_id: row.day for row in rows}
 
 
 async def set_marks(connection: AsyncConnection, marks: Mapping[UUID, Sequence[str]]) -> None:

@@ -28,6 +28,7 @@ from enrollment.domain.registration import Territory
 from enrollment.domain.whole_file import WholeFile, whole_file
 from enrollment.storage import imports
 from enrollment.storage.identities import Identities, masked_cells
+from enrollment.storage.marks import set_marks_of_pool
 from enrollment.storage.tables import rejected_row
 from enrollment.usecases.loading import Choice, Loading
 from enrollment.usecases.territories import territory_of
@@ -193,6 +194,8 @@ class Imports:
     ) -> None:
         """Load a checked file and say what became of it."""
         await imports.take_turns(tx.connection, min(pack.pool for pack in territory.packs.values()))
+        for pool in {each.pool for each in whole.positions}:
+            await set_marks_of_pool(tx.connection, pool, today=territory.today)
         wards = Wards(tx, self._identities, whole, territory)
         whole = await wards.checked()
 

@@ -33,6 +33,7 @@ from enrollment.domain.whole_file import GoodRow, WholeFile
 from enrollment.storage import incoming, persons
 from enrollment.storage.additions import COVERAGE, EVENT, PERSON, Additions, Destination, Position, Rows
 from enrollment.storage.identities import Identities
+from enrollment.usecases.marking import Marking, change_marks
 from enrollment.usecases.persons import audited, first_base, new_coverage, unnamed_person
 from enrollment.usecases.telling import tell
 
@@ -264,7 +265,7 @@ class Loading:
         coverage: list[dict[str, Any]] = []
         bases: list[dict[str, Any]] = []
         ends: dict[UUID, date] = {}
-        marks: dict[UUID, Sequence[str]] = {}
+        markings: list[Marking] = []
         told: dict[UUID, type[PersonUpdated | CoverageEnded]] = {}
         for good, row, change in amended:
             if change.adds_coverage:
@@ -272,11 +273,11 @@ class Loading:
                 bases += first_base(good.entered, coverage[-1]["id"])
             if change.ends is not None and good.entered.end is not None:
                 ends[change.ends] = good.entered.end
+            since = max(self._today, good.entered.start).replace(day=1)
             if change.sets_base is not None:
-                since = max(self._today, good.entered.start).replace(day=1)
                 bases.append({"coverage_id": change.sets_base, "since": since, "base_fen": good.entered.base_fen})
             if change.marks is not None:
-                marks[row.id] = change.marks
+                markings.append(Marking(row, change.marks, since))
             if change.changes_insurance:
                 told[row.id] = CoverageEnded if change.ends is not None else PersonUpdated
             after = audited(good.entered, import_id=str(self._import_id))
@@ -285,7 +286,7 @@ class Loading:
         await persons.add_coverage(connection, coverage)
         await persons.end_coverages(connection, ends)
         await persons.set_bases(connection, bases)
-        await persons.set_marks(connection, marks)
+        await change_marks(self._tx, markings, reference=str(self._import_id))
         await tell(self._tx, told)
 
 

@@ -7,15 +7,17 @@ from typing import Any
 from uuid import UUID
 
 from changhu_common.database import AskedChange, AuditEntry, Database
-from changhu_common.errors import Conflict, InvalidInput
+from changhu_common.errors import Conflict, FieldError, InvalidInput
 from changhu_common.events.enrollment import PersonEnrolled, PersonUpdated
 from changhu_common.ids import new_id
 from changhu_common.periods import day_of
 from changhu_common.resident_numbers import ResidentNumber
 from changhu_common.roles import Caller
+from changhu_policies.vocabulary import MARKS
 from sqlalchemy import Row, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from enrollment.domain.marks import MarkHasDays
 from enrollment.domain.registration import (
     Claim,
     Registration,
@@ -28,8 +30,10 @@ from enrollment.domain.registration import (
 )
 from enrollment.storage import persons
 from enrollment.storage.identities import Identities
+from enrollment.storage.marks import marks_with_days
 from enrollment.storage.tables import person
 from enrollment.usecases.families import NamedGuardian, name_guardian
+from enrollment.usecases.marking import Marking, change_marks
 from enrollment.usecases.telling import tell
 from enrollment.usecases.territories import territory_of
 
@@ -100,6 +104,8 @@ class Details:
     county: str | None = None
     phone: str | None = None
     marks: tuple[str, ...] | None = None
+    # From when on exactly these marks hold; None corrects those that hold always.
+    marks_since: date | None = None
 
 
 def new_person(entered: Registration, identities: Identities, person_id: UUID) -> dict[str, Any]:
@@ -196,6 +202,11 @@ class Persons:
             row = await persons.lock(tx.connection, person_id, caller.scope)
             await self._check(tx.connection, caller, row, details, today=day_of(tx.now))
             changed = self._changed(row, details)
+            if details.marks is not None and details.marks_since is not None:
+                marking = Marking(row, details.marks, details.marks_since)
+                await change_marks(tx, [marking], reference="")
+            elif "marks" in changed:
+                await self._refuse_days(tx.connection, row, changed["marks"])
             if changed:
                 await tx.connection.execute(update(person).where(person.c.id == person_id).values(**changed))
                 if "county" in changed:
@@ -220,7 +231,11 @@ class Persons:
             changed["identity_index"] = self._identities.identity_of(row, name=details.name)
         if details.phone is not None:
             changed["phone"] = self._identities.seal(row.id, "phone", details.phone) if details.phone else None
-        if details.marks is not None and (marks := sorted(set(details.marks))) != row.marks:
+        if (
+            details.marks is not None
+            and details.marks_since is None
+            and (marks := sorted(set(details.marks))) != row.marks
+        ):
             changed["marks"] = marks
         if details.county is not None and details.county != row.county:
             changed["county"] = details.county
@@ -241,6 +256,13 @@ class Persons:
         refuse(faults_of(claim, territory, (county_is_known, county_is_the_callers, marks_exist)))
         if territory.packs[claim.county].pool != row.pool:
             raise InvalidInput("跨统筹区须办理关系转移，不能直接改县区。")
+
+    async def _refuse_days(self, connection: AsyncConnection, row: Row[Any], wanted: Sequence[str]) -> None:
+        """MarkHasDays where a mark that changes has days."""
+        if dated := set(wanted).symmetric_difference(row.marks) & await marks_with_days(connection, row.id):
+            named = "、".join(MARKS[each] for each in sorted(dated))
+            reason = f"{named}有起止日期；请填写 marks_since（自哪一天起），或在困难身份记录上更正"
+            raise MarkHasDays(f"{reason}。", errors=[FieldError("marks_since", reason)])
 
     async def get(self, *, caller: Caller, person_id: UUID) -> PersonView:
         async with self._database.read() as connection:

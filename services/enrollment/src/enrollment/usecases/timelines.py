@@ -85,7 +85,7 @@ class Timelines:
             on=on,
             known_on=known_on,
             county=person.state["county"],
-            marks=person.state["marks"],
+            marks=timeline.marks_on(known, on=on),
             family_account=person.state["family_account"],
             died_on=date.fromisoformat(died_on) if died_on else None,
             coverage=_coverage(known, on),
