@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 from assessment.storage.tables import application, assignment, conclusion, visit
+from assessment.usecases.standings import Standings
 from changhu_common.events.assessment import AssessmentPublished, AssessmentRevoked
 from changhu_common.roles import Role
 from psycopg.errors import ExclusionViolation, InsufficientPrivilege
@@ -98,3 +99,14 @@ async def test_what_was_found_on_site_is_never_changed(story: Story) -> None:
 def test_no_table_has_room_for_a_name_or_an_id_number() -> None:
     columns = {column.name for table in (application, assignment, visit, conclusion) for column in table.columns}
     assert not columns & {"name", "resident_number", "phone", "address"}
+
+
+async def test_who_stands_at_a_grade_on_a_day_is_told_without_those_revoked(story: Story) -> None:
+    only = await story.published()
+    standings = Standings(story.service.database)
+    there = {("national-2021", 5): [story.person_id]}
+    assert await standings.by_grade(pool="211100", on=date(2026, 7, 9)) == there
+    assert not await standings.by_grade(pool="211100", on=date(2026, 7, 8))
+    assert not await standings.by_grade(pool="330300", on=date(2026, 7, 9))
+    done(await story.service.post(f"/conclusions/{only}/revocation", story.clerk, REVOKED))
+    assert not await standings.by_grade(pool="211100", on=date(2026, 7, 9))

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from changhu_common.roles import Scope
 from changhu_common.scoped_rows import within
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from assessment.storage.tables import conclusion
@@ -20,6 +20,23 @@ async def of_person(connection: AsyncConnection, person_id: UUID) -> Sequence[An
     return (
         await connection.execute(
             select(conclusion).where(conclusion.c.person_id == person_id).order_by(conclusion.c.place)
+        )
+    ).all()
+
+
+async def standing(connection: AsyncConnection, *, pool: str, on: date) -> Sequence[AnyRow]:
+    """The people of each scale and grade on a day, where the grade reaches a benefit level; in order."""
+    return (
+        await connection.execute(
+            select(
+                conclusion.c.scale,
+                conclusion.c.grade,
+                func.array_agg(conclusion.c.person_id.distinct()).label("persons"),
+            )
+            .where(conclusion.c.pool == pool, conclusion.c.void.is_(False), conclusion.c.level.is_not(None))
+            .where(conclusion.c.start <= on, conclusion.c.end >= on)
+            .group_by(conclusion.c.scale, conclusion.c.grade)
+            .order_by(conclusion.c.scale, conclusion.c.grade)
         )
     ).all()
 
