@@ -1,0 +1,292 @@
+"""What becomes of a fund over years: people go on by cohorts, money follows them.
+
+Contributions of a year are what the pack asks of the stored people in that year, in the measure in
+which each county's category has grown or shrunk since. Benefits are what was really paid, in the
+measure in which those disabled to each grade have become more or fewer, and prices and take-up
+changed. An amount is exact until it is rounded, half up to the fen, once for a scheme and year; the
+first year's contributions are the run's own. People are expected numbers.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from changhu_common.errors import FieldError, InvalidInput, Refusal
+from changhu_common.money import round_half_up
+
+from fund_ledger.domain.assumptions import VARIANTS, Assumptions, Variant
+from fund_ledger.domain.cohorts import People, Place, Year, by_place, next_year
+from fund_ledger.domain.posting import SCHEMES
+from fund_ledger.domain.prevalence import Disabled, prevalence
+from fund_ledger.domain.reports import months_of_reserve
+
+YEARS_MIN, YEARS_MAX = 3, 30
+MONTHS_A_YEAR: Final = 12
+
+# All schemes together, and the books' money that no scheme is named for.
+TOTAL: Final = "total"
+UNASSIGNED: Final = ""
+
+
+class BasisMissing(Refusal):
+    """Something that a projection rests on is neither stored nor assumed."""
+
+    code = "projection.basis_missing"
+    title = "测算依据不全"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What is stored (测算基础), of one day and pool.
+
+    `dues` is what the pack asks of these people, in fen, by variant, year and place; `settled` is what
+    was paid in `settled_months` months, in fen by scheme, grade and mode; `opening` is what the books
+    hold by scheme, in fen.
+    """
+
+    first_year: int
+    people: People
+    disabled: Mapping[Disabled, int]
+    dues: Mapping[Variant, Mapping[int, Mapping[Place, int]]]
+    settled: Mapping[tuple[str, str, str], int]
+    settled_months: int
+    opening: Mapping[str, int]
+
+    @property
+    def schemes(self) -> list[str]:
+        """Whose people, or whose money, there is."""
+        there = {SCHEMES[cell.category] for cell in self.people}
+        return sorted(there | {scheme for scheme, fen in self.opening.items() if fen})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """A scheme's year, in fen; people and disabled as expected numbers; `reserve` in months of its expense."""
+
+    year: int
+    scheme: str
+    people: float
+    disabled: Mapping[str, float]
+    contributions_fen: int
+    other_income_fen: int
+    interest_fen: int
+    benefits_fen: int
+    other_expense_fen: int
+    balance_fen: int
+
+    @property
+    def income_fen(self) -> int:
+        return self.contributions_fen + self.other_income_fen + self.interest_fen
+
+    @property
+    def expense_fen(self) -> int:
+        return self.benefits_fen + self.other_expense_fen
+
+    @property
+    def reserve(self) -> Fraction | None:
+        return months_of_reserve(surplus_fen=self.balance_fen, expense_fen=self.expense_fen, months=MONTHS_A_YEAR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """How one variant goes: each year of each scheme, the years as wholes, and how the people went on."""
+
+    variant: Variant
+    flows: Sequence[Flow]
+    totals: Sequence[Flow]
+    years: Sequence[Year]
+
+    def runs_out(self, scheme: str | None = None) -> int | None:
+        """The first year at whose end nothing is left; `None` asks for the whole fund."""
+        held = self.totals if scheme is None else [each for each in self.flows if each.scheme == scheme]
+        return next((each.year for each in held if each.balance_fen < 0), None)
+
+
+def project(*, basis: Basis, assumed: Assumptions, years: int) -> list[Course]:
+    """Every variant over so many years. Raises BasisMissing with everything that is not there."""
+    if not YEARS_MIN <= years <= YEARS_MAX:
+        reason = f"须为 {YEARS_MIN} 至 {YEARS_MAX} 年"
+        raise InvalidInput(f"测算年数{reason}。", errors=[FieldError("years", reason)])
+    if errors := list(_missing(basis, assumed)):
+        raise BasisMissing("测算依据不全：" + "；".join(each.reason for each in errors) + "。", errors=errors)
+    return [_Run(basis, assumed, variant).course(years) for variant in VARIANTS]
+
+
+def _missing(basis: Basis, assumed: Assumptions) -> Iterator[FieldError]:
+    if not basis.people:
+        yield FieldError("people", "没有参保人员")
+    for scheme in sorted({SCHEMES[cell.category] for cell in basis.people}):
+        paid = any(each == scheme for each, _, _ in basis.settled)
+        if not paid and not any(each.scheme == scheme for each in assumed.benefits):
+            yield FieldError(f"benefits.{scheme}", "既没有拨付数据，也没有假设人均年支付（benefits）")
+        stored = any(SCHEMES[each.category] == scheme for each in basis.disabled)
+        if not paid and not stored and not any(each.scheme == scheme for each in assumed.prevalence):
+            yield FieldError(f"prevalence.{scheme}", "既没有有效的评估结论，也没有假设失能率（prevalence）")
+
+
+class _Run:
+    """One variant on its way through the years."""
+
+    def __init__(self, basis: Basis, assumed: Assumptions, variant: Variant) -> None:
+        self._basis, self._assumed, self._variant = basis, assumed, variant
+        self._first = by_place(basis.people)
+        self._rates = prevalence(people=basis.people, disabled=basis.disabled, assumed=assumed, variant=variant)
+        self._disabled_first = self._disabled(basis.people, 0)
+        self._people_first = _by_scheme(basis.people)
+
+    def course(self, years: int) -> Course:
+        flows: list[Flow] = []
+        totals: list[Flow] = []
+        went: list[Year] = []
+        balances = {scheme: self._basis.opening.get(scheme, 0) for scheme in self._basis.schemes}
+        people = self._basis.people
+        for number in range(years):
+            if number:
+                year = next_year(people=people, stored=self._basis.people, assumed=self._assumed, variant=self._variant)
+                people = year.people
+                went.append(year)
+            here = self._flows(number, people, balances)
+            balances = {each.scheme: each.balance_fen for each in here}
+            flows += here
+            totals.append(_total(here))
+        return Course(variant=self._variant, flows=flows, totals=totals, years=went)
+
+    def _flows(self, number: int, people: People, balances: Mapping[str, int]) -> list[Flow]:
+        disabled = self._disabled(people, number)
+        counts = _by_scheme(people)
+        contributions = self._contributions(number, by_place(people))
+        flows = []
+        for scheme, opening in balances.items():
+            paid_in = round_half_up(contributions.get(scheme, Fraction(0)))
+            income, expense = (self._items(kind, scheme, number, paid_in) for kind in ("income", "expense"))
+            interest = round_half_up(max(opening, 0) * self._assumed.rate("interest_rate", self._variant))
+            benefits = round_half_up(self._benefits(number, scheme, disabled.get(scheme, {}), counts.get(scheme, 0.0)))
+            flows.append(
+                Flow(
+                    year=self._basis.first_year + number,
+                    scheme=scheme,
+                    people=counts.get(scheme, 0.0),
+                    disabled=disabled.get(scheme, {}),
+                    contributions_fen=paid_in,
+                    other_income_fen=income,
+                    interest_fen=interest,
+                    benefits_fen=benefits,
+                    other_expense_fen=expense,
+                    balance_fen=opening + paid_in + income + interest - benefits - expense,
+                )
+            )
+        return flows
+
+    def _contributions(self, number: int, now: Mapping[Place, float]) -> dict[str, Fraction]:
+        """What is collected of each scheme: what the pack asks, as the people of each place became more or fewer."""
+        due = self._basis.dues[self._variant].get(self._basis.first_year + number, {})
+        rate = self._assumed.rate("collection_rate", self._variant)
+        found: dict[str, Fraction] = {}
+        for place in sorted({*due, *now}):
+            if self._first.get(place):
+                asked = due.get(place, 0) * Fraction(now.get(place, 0.0)) / Fraction(self._first[place])
+            elif now.get(place):
+                # Nobody of this category stood in this county: they pay what its people pay elsewhere.
+                asked = self._average(place[1], due) * Fraction(now[place])
+            else:
+                asked = Fraction(due[place])
+            scheme = SCHEMES[place[1]]
+            found[scheme] = found.get(scheme, Fraction(0)) + asked * rate
+        return found
+
+    def _average(self, category: str, due: Mapping[Place, int]) -> Fraction:
+        people = math.fsum(count for place, count in self._first.items() if place[1] == category)
+        fen = sum(due.get(place, 0) for place in self._first if place[1] == category)
+        return Fraction(fen) / Fraction(people) if people else Fraction(0)
+
+    def _disabled(self, people: People, number: int) -> dict[str, dict[str, float]]:
+        """How many are disabled by scheme and grade, so many years on."""
+        trend = float(self._assumed.grown("prevalence_growth", self._variant, number))
+        found: dict[str, dict[str, list[float]]] = {}
+        for cell, count in sorted(people.items()):
+            scheme = SCHEMES[cell.category]
+            for grade, rate in self._rates.get((scheme, cell.sex, cell.age), {}).items():
+                found.setdefault(scheme, {}).setdefault(grade, []).append(count * min(rate * trend, 1.0))
+        return {
+            scheme: {grade: math.fsum(held) for grade, held in sorted(grades.items())}
+            for scheme, grades in sorted(found.items())
+        }
+
+    def _benefits(self, number: int, scheme: str, disabled: Mapping[str, float], people: float) -> Fraction:
+        change = self._assumed.grown("price_growth", self._variant, number)
+        change *= self._assumed.grown("take_up_growth", self._variant, number)
+        said = [each for each in self._assumed.benefits if each.scheme == scheme]
+        if said:
+            year = self._basis.first_year + number
+            each_grade = (
+                each.fen.of(self._variant) * Fraction(disabled.get(each.grade, 0.0))
+                for each in said
+                if year >= each.since
+            )
+            return change * sum(each_grade, Fraction(0))
+        yearly = Fraction(MONTHS_A_YEAR, max(self._basis.settled_months, 1))
+        return change * sum(
+            (
+                fen * yearly * self._measure(scheme, grade, disabled, people)
+                for (at, grade, _), fen in sorted(self._basis.settled.items())
+                if at == scheme
+            ),
+            Fraction(0),
+        )
+
+    def _measure(self, scheme: str, grade: str, disabled: Mapping[str, float], people: float) -> Fraction:
+        """How many times as many as today: of the grade, else of all who are disabled, else of the scheme."""
+        before = self._disabled_first.get(scheme, {})
+        for then, now in (
+            (before.get(grade, 0.0), disabled.get(grade, 0.0)),
+            (math.fsum(before.values()), math.fsum(disabled.values())),
+            (self._people_first.get(scheme, 0.0), people),
+        ):
+            if then:
+                return Fraction(now) / Fraction(then)
+        return Fraction(1)
+
+    def _items(self, kind: str, scheme: str, number: int, contributions_fen: int) -> int:
+        return sum(
+            round_half_up(
+                each.amount.of(self._variant)
+                * (contributions_fen if each.of_contributions else (1 + each.growth) ** number)
+            )
+            for each in self._assumed.items
+            if each.kind == kind and each.scheme == scheme
+        )
+
+
+def _by_scheme(people: People) -> dict[str, float]:
+    found: dict[str, list[float]] = {}
+    for cell, count in people.items():
+        found.setdefault(SCHEMES[cell.category], []).append(count)
+    return {scheme: math.fsum(counts) for scheme, counts in found.items()}
+
+
+def _total(flows: Sequence[Flow]) -> Flow:
+    """The schemes of a year together."""
+    disabled: dict[str, float] = {}
+    for each in flows:
+        for grade, count in each.disabled.items():
+            disabled[grade] = disabled.get(grade, 0.0) + count
+    sums = {
+        name: sum(getattr(each, name) for each in flows)
+        for name in (
+            "contributions_fen",
+            "other_income_fen",
+            "interest_fen",
+            "benefits_fen",
+            "other_expense_fen",
+            "balance_fen",
+        )
+    }
+    return Flow(
+        year=flows[0].year,
+        scheme=TOTAL,
+        people=math.fsum(each.people for each in flows),
+        disabled=dict(sorted(disabled.items())),
+        **sums,
+    )
