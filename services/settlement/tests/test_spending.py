@@ -36,7 +36,12 @@ async def asked(settlement: Settlement, *, pool: str = POOL, **days: date) -> li
 
 
 async def test_payments_are_summed_by_category_grade_and_mode(paid: Settlement) -> None:
-    kind: dict[str, Any] = {"category": "employee", "scale": "national-2021", "grade": 5, "first_paid_on": date(2026, 8, 2)}
+    kind: dict[str, Any] = {
+        "category": "employee",
+        "scale": "national-2021",
+        "grade": 5,
+        "first_paid_on": date(2026, 8, 2),
+    }
     assert await asked(paid) == [
         Spent(mode="home", fund_fen=17_600, **kind),  # 80 % of 220 yuan
         Spent(mode="institution", fund_fen=7_000, **kind),  # 70 % of 100
