@@ -6,20 +6,25 @@ from pathlib import Path
 from changhu_common.service import Parts, Resources, Service
 
 from fund_ledger.api.books import books_router
+from fund_ledger.api.budgets import budgets_router
 from fund_ledger.api.drafts import drafts_router
 from fund_ledger.api.periods import periods_router
 from fund_ledger.api.proof import proof_router
 from fund_ledger.api.reports import reports_router
+from fund_ledger.api.reservations import reservations_router
 from fund_ledger.consumers.facts import subscription
 from fund_ledger.storage.bank_secrets import BankSecrets
 from fund_ledger.storage.tables import METADATA, SPINE
 from fund_ledger.usecases.books import Books
+from fund_ledger.usecases.budgets import Budgets
 from fund_ledger.usecases.drafts import Drafts
+from fund_ledger.usecases.executions import Executions
 from fund_ledger.usecases.months import MonthlyReports
 from fund_ledger.usecases.periods import Lag, Periods
 from fund_ledger.usecases.proof import Proofs
 from fund_ledger.usecases.recurring import Recurring
 from fund_ledger.usecases.reports import Reports
+from fund_ledger.usecases.reservations import Reservations
 
 
 def build(resources: Resources) -> Parts:
@@ -44,6 +49,8 @@ def parts(resources: Resources, lag: Lag) -> Parts:
             periods_router(Periods(database, clock, lag)),
             drafts_router(Drafts(database), recurring),
             reports_router(Reports(database), MonthlyReports(database), clock),
+            budgets_router(Budgets(database), Executions(database, clock), clock),
+            reservations_router(Reservations(database)),
         ],
         subscription=subscription(books),
         loops=[recurring.run, secrets.rekeying(database).run],

@@ -88,11 +88,11 @@ class Books:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def book(self, transaction: Transaction, envelopes: Sequence[Envelope]) -> None:
-        """Book a batch of events, in a few statements however many they are."""
+    async def book(self, transaction: Transaction, envelopes: Sequence[Envelope]) -> list[Entry]:
+        """Book a batch of events, in a few statements however many they are; returns what is new."""
         rules = chart().rules
         made = [journal_for(envelope=each, rules=rules) for each in envelopes]
-        await post(transaction, [each for each in made if each is not None])
+        return await post(transaction, [each for each in made if each is not None])
 
     async def trial_balance(
         self, *, caller: Caller, pool: str, on: date, by_county: bool = False, as_happened: bool = False

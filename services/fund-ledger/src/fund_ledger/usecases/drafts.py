@@ -27,6 +27,7 @@ from fund_ledger.domain.journal import Journal, Line
 from fund_ledger.storage import books, drafts, journals
 from fund_ledger.usecases.books import BookedJournal, booked_journal, refuse_other_pools
 from fund_ledger.usecases.posting import post, refuse_closed
+from fund_ledger.usecases.reserving import answer_waiting
 
 DRAFTS_PER_PAGE_MAX = 200
 
@@ -119,6 +120,7 @@ class Drafts:
                     raise NotReversible("这张凭证已经冲销过了。")
             (entry,) = await post(transaction, [_journal(draft)], by_hand=True)
             await self._decide(transaction, caller, draft, "approved")
+            await answer_waiting(transaction, {draft.pool})
             return transaction.answer(booked_journal(entry))
 
     async def reject(self, *, caller: Caller, asked: AskedChange, draft_id: UUID, reason: str) -> DraftView:

@@ -1,0 +1,148 @@
+"""What statements asked of the budget, what they hold of it, and what their payments have spent."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from changhu_common.rows import insert_rows, update_rows
+from sqlalchemy import Row, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from fund_ledger.domain.budgets import Position
+from fund_ledger.storage.budget_tables import reservation, reservation_part
+
+Found = Row[*tuple[Any, ...]]
+Parts = Mapping[tuple[UUID, Position], tuple[int, int]]
+
+_KEY = "ON CONFLICT (statement_id, account, county, scheme) DO UPDATE SET"
+_ASKED = f"{_KEY} amount_fen = excluded.amount_fen, payments = excluded.payments"
+_SPENT = (
+    f"{_KEY} settled_fen = reservation_part.settled_fen + excluded.settled_fen,"
+    " settled_payments = reservation_part.settled_payments + excluded.settled_payments"
+)
+# What it took back is free only now, when everything of it is settled.
+_SETTLE = text("""
+UPDATE reservation SET status = 'settled', revision = revision + 1
+FROM (
+    SELECT statement_id, sum(greatest(amount_fen, 0) - settled_fen)::bigint AS rest_fen
+    FROM reservation_part WHERE statement_id = ANY(CAST(:ids AS uuid[]))
+    GROUP BY statement_id HAVING sum(settled_payments) >= sum(payments)
+) AS done
+WHERE id = statement_id AND status = 'reserved' RETURNING reservation.*, rest_fen
+""")
+_REJECT = text("""
+WITH rejected AS (
+    SELECT id, status FROM reservation
+    WHERE id = ANY(CAST(:ids AS uuid[])) AND status IN ('waiting', 'reserved')
+)
+UPDATE reservation SET status = 'released', revision = revision + 1 FROM rejected WHERE reservation.id = rejected.id
+RETURNING reservation.*, CASE rejected.status WHEN 'reserved' THEN (
+    SELECT coalesce(sum(greatest(amount_fen, 0) - settled_fen), 0)::bigint
+    FROM reservation_part WHERE statement_id = reservation.id
+) ELSE 0 END AS rest_fen
+""")
+_HELD = text("""
+SELECT account, county, scheme, to_char(decided_on, 'YYYY-MM') AS month,
+    sum(greatest(amount_fen, 0) - settled_fen)::bigint AS fen
+FROM reservation JOIN reservation_part ON statement_id = id
+WHERE pool = :pool AND status = 'reserved' GROUP BY 1, 2, 3, 4
+""")
+
+
+async def known(connection: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, bytes | None]:
+    """The hash of what each of these statements asked before."""
+    rows = await connection.execute(
+        select(reservation.c.id, reservation.c.facts_hash).where(reservation.c.id == func.any(list(ids)))
+    )
+    return {row.id: row.facts_hash for row in rows}
+
+
+async def add(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    await insert_rows(connection, reservation, rows, then="ON CONFLICT (id) DO NOTHING")
+
+
+async def ask(connection: AsyncConnection, parts: Parts) -> None:
+    """Keep what statements ask: fen and number of payments at each position."""
+    await insert_rows(connection, reservation_part, _rows(parts, "amount_fen", "payments"), then=_ASKED)
+
+
+async def spend(connection: AsyncConnection, parts: Parts) -> None:
+    """Count payments against what their statements hold, whether that is known yet or not."""
+    await insert_rows(connection, reservation_part, _rows(parts, "settled_fen", "settled_payments"), then=_SPENT)
+
+
+def _rows(parts: Parts, fen: str, payments: str) -> list[dict[str, Any]]:
+    none = {"amount_fen": 0, "payments": 0, "settled_fen": 0, "settled_payments": 0}
+    return [
+        {"statement_id": statement_id, "account": at.account, "county": at.county, "scheme": at.scheme or ""}
+        | none
+        | {fen: said[0], payments: said[1]}
+        for (statement_id, at), said in parts.items()
+    ]
+
+
+async def settle(connection: AsyncConnection, ids: Collection[UUID]) -> Sequence[Found]:
+    """End what is paid in full; `rest_fen` is what becomes free with it."""
+    return (await connection.execute(_SETTLE, {"ids": list(ids)})).all() if ids else ()
+
+
+async def reject(connection: AsyncConnection, ids: Collection[UUID]) -> Sequence[Found]:
+    """End what was rejected; `rest_fen` is what becomes free with it."""
+    return (await connection.execute(_REJECT, {"ids": list(ids)})).all()
+
+
+async def waiting(connection: AsyncConnection, pools: Collection[str]) -> Sequence[Found]:
+    """What waits in these pools, in the order in which it was approved."""
+    return (
+        await connection.execute(
+            select(reservation)
+            .where(reservation.c.pool == func.any(list(pools)), reservation.c.status == "waiting")
+            .order_by(reservation.c.decided_on, reservation.c.id)
+        )
+    ).all()
+
+
+async def open_parts(connection: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, dict[Position, int]]:
+    """What each statement still has to hold (fen at each position)."""
+    rows = await connection.execute(
+        select(reservation_part, func.greatest(reservation_part.c.amount_fen, 0).label("asked_fen")).where(
+            reservation_part.c.statement_id == func.any(list(ids))
+        )
+    )
+    found: dict[UUID, dict[Position, int]] = {}
+    for row in rows:
+        at = Position(row.account, row.county, row.scheme or None)
+        found.setdefault(row.statement_id, {})[at] = row.asked_fen - row.settled_fen
+    return found
+
+
+async def held(connection: AsyncConnection, pool: str) -> dict[tuple[Position, str], int]:
+    """What statements hold of a pool's budget (fen), position by position and by the month of their approval."""
+    rows = await connection.execute(_HELD, {"pool": pool})
+    return {(Position(row.account, row.county, row.scheme or None), row.month): row.fen for row in rows}
+
+
+async def change(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Set the other columns of these reservations (all with the same columns) by their id."""
+    await update_rows(connection, reservation, rows)
+
+
+async def set_one(connection: AsyncConnection, statement_id: UUID, **values: Any) -> None:
+    await connection.execute(update(reservation).where(reservation.c.id == statement_id).values(values))
+
+
+async def one(connection: AsyncConnection, statement_id: UUID) -> Found | None:
+    return (await connection.execute(select(reservation).where(reservation.c.id == statement_id))).one_or_none()
+
+
+async def some(
+    connection: AsyncConnection, *, pool: str, status: str | None, after: UUID | None, count: int
+) -> Sequence[Found]:
+    """A pool's reservations, newest first; `after` is the last one of the page before."""
+    conditions = [reservation.c.pool == pool]
+    if status is not None:
+        conditions.append(reservation.c.status == status)
+    if after is not None:
+        conditions.append(reservation.c.id < after)
+    statement = select(reservation).where(*conditions).order_by(reservation.c.id.desc()).limit(count)
+    return (await connection.execute(statement)).all()

@@ -1,0 +1,243 @@
+"""Statements ask the budget as events, and are answered as events, in the order in which they were approved.
+
+Everything here happens under the pool's lock, which whoever books holds too: what is spent and what
+is held are one moment's, and of two that ask at once the second sees the first.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from fractions import Fraction
+from typing import Any
+from uuid import UUID
+
+from changhu_common.database import Transaction
+from changhu_common.events import Envelope
+from changhu_common.events.budget import (
+    BudgetAnswer,
+    BudgetExceeded,
+    BudgetReleased,
+    BudgetReserved,
+    BudgetShortfall,
+)
+from changhu_common.events.policy import PolicyValueApproved
+from changhu_common.events.settlement import (
+    PaymentReversed,
+    PaymentSettled,
+    StatementApproved,
+    StatementDecision,
+    StatementRejected,
+)
+from changhu_common.ids import named_id
+from changhu_common.periods import day_of
+from changhu_policies import PolicyMissing, Value
+from changhu_policies.accounting import chart
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from fund_ledger.domain.budgets import Position
+from fund_ledger.domain.chain import Entry, digest
+from fund_ledger.domain.journal import KeyReused
+from fund_ledger.domain.reservations import Budgeting, Decided, claims
+from fund_ledger.storage import books, budgets, reservations
+from fund_ledger.storage.budget_tables import SUPPLIED
+from fund_ledger.usecases.books import Books
+
+# How a statement's payment is booked says what it reserves.
+PAYING = PaymentSettled.TYPE
+
+# What is booked from these changes what is left for those who wait.
+MOVES = (PaymentSettled.TYPE, PaymentReversed.TYPE)
+
+
+async def follow(transaction: Transaction, envelopes: Sequence[Envelope], ledger: Books) -> None:
+    """Book a batch of events, and let the budget follow it."""
+    connection = transaction.connection
+    await SUPPLIED.keep(transaction, [e.event for e in envelopes if isinstance(e.event, PolicyValueApproved)])
+    told = [each for each in envelopes if not isinstance(each.event, PolicyValueApproved)]
+    decisions = [each.event for each in told if isinstance(each.event, StatementDecision)]
+    if decisions:
+        # All pools of the batch at once, so that two batches never wait for each other.
+        await books.lock(connection, {each.event.pool for each in told})  # type: ignore[attr-defined]  # all have one
+    booked = await ledger.book(transaction, told)
+    paid = _paid(told, booked)
+    moved = {each.pool for each in booked if each.source in MOVES} | {each.pool for each in decisions}
+    if not moved:
+        return
+    await reservations.spend(connection, _parts((each.statement_id, each, 1) for each in paid))
+    await _settle(transaction, {each.statement_id for each in paid})
+    await _ask(transaction, decisions)
+    await _reject(transaction, [each for each in decisions if isinstance(each, StatementRejected)])
+    await answer_waiting(transaction, moved)
+    # On a replay a statement may be heard after its payments.
+    await _settle(transaction, {each.statement_id for each in decisions})
+
+
+def _paid(told: Iterable[Envelope], booked: Iterable[Entry]) -> list[PaymentSettled]:
+    """The payments that were booked just now: one that comes again spends nothing."""
+    new = {entry.source_event_id for entry in booked}
+    return [each.event for each in told if isinstance(each.event, PaymentSettled) and each.id in new]
+
+
+def _parts(said: Iterable[tuple[UUID, Any, int]]) -> dict[tuple[UUID, Position], tuple[int, int]]:
+    """Fen and number of payments of each statement at each position, in the order in which rows are locked."""
+    rule, accounts = chart().rules[PAYING], chart().accounts
+    found: dict[tuple[UUID, Position], tuple[int, int]] = {}
+    for statement_id, each, payments in said:
+        for at, fen in claims(each, rule=rule, accounts=accounts).items():
+            had_fen, had = found.get((statement_id, at), (0, 0))
+            found[statement_id, at] = had_fen + fen, had + payments
+    return dict(sorted(found.items(), key=lambda part: (part[0][0], str(part[0][1]))))
+
+
+async def _ask(transaction: Transaction, decisions: Sequence[StatementDecision]) -> None:
+    """Keep what statements ask that were not heard before; KeyReused where one asks something else now."""
+    known = await reservations.known(transaction.connection, {each.statement_id for each in decisions})
+    approved = [each for each in decisions if isinstance(each, StatementApproved)]
+    rows = []
+    for each in approved:
+        facts = digest(each.model_dump(mode="json"))
+        if known.setdefault(each.statement_id, facts) not in (facts, None):
+            raise KeyReused("这张结算单已按不同的金额申请过预算，不会重复占用。", statement_id=str(each.statement_id))
+        rows.append(_row(each, status="waiting", facts_hash=facts))
+    # A rejection that is heard first is kept, so that what it rejects never holds anything.
+    rows += [_row(each, status="released") for each in decisions if isinstance(each, StatementRejected)]
+    await reservations.add(transaction.connection, rows)
+    once = {each.statement_id: each for each in approved}
+    parts = ((each.statement_id, part, part.payments) for each in once.values() for part in each.parts)
+    await reservations.ask(transaction.connection, _parts(parts))
+
+
+def _row(said: StatementDecision, *, status: str, facts_hash: bytes | None = None) -> dict[str, Any]:
+    return {
+        "id": said.statement_id,
+        "pool": said.pool,
+        "organization_id": said.organization_id,
+        "month": said.month,
+        "fund_fen": said.fund_fen,
+        "decided_on": said.decided_on,
+        "facts_hash": facts_hash,
+        "status": status,
+        "short": [],
+        "revision": 0,
+    }
+
+
+async def _settle(transaction: Transaction, ids: Collection[UUID]) -> None:
+    for row in await reservations.settle(transaction.connection, ids):
+        if row.rest_fen > 0:
+            _tell(transaction, row, BudgetReleased, revision=row.revision, fund_fen=row.rest_fen, reason="settled")
+
+
+async def _reject(transaction: Transaction, rejected: Sequence[StatementRejected]) -> None:
+    if rejected:
+        for row in await reservations.reject(transaction.connection, [each.statement_id for each in rejected]):
+            _tell(transaction, row, BudgetReleased, revision=row.revision, fund_fen=row.rest_fen, reason="rejected")
+
+
+async def answer_waiting(transaction: Transaction, pools: Collection[str], *, let_through: UUID | None = None) -> None:
+    """Try whatever waits in these pools (which the caller has locked), in order; each that fits is reserved.
+
+    `let_through` is a statement that two people released: it is reserved whatever is left.
+    """
+    rows = await reservations.waiting(transaction.connection, pools)
+    if not rows:
+        return
+    asked = await reservations.open_parts(transaction.connection, [row.id for row in rows])
+    year = day_of(transaction.now).year
+    by_pool = {pool: await _budgeting(transaction, pool, year) for pool in {row.pool for row in rows}}
+    changed = []
+    for row in rows:
+        parts = asked.get(row.id, {})
+        said = by_pool[row.pool].decide(parts, let_through=row.id == let_through) if parts else Decided("nothing_asked")
+        if said.basis is None and row.revision:
+            continue  # it was told so before
+        changed.append(_answered(transaction, row, said, parts, year))
+    await reservations.change(transaction.connection, changed)
+
+
+def _answered(
+    transaction: Transaction, row: Any, said: Decided, parts: Mapping[Position, int], year: int
+) -> dict[str, Any]:
+    revision = row.revision + 1
+    if said.basis is None:
+        status = "waiting"
+        short = tuple(BudgetShortfall(**asdict(each)) for each in said.short)
+        _tell(transaction, row, BudgetExceeded, revision=revision, fund_fen=row.fund_fen, short=short)
+    else:
+        status = "reserved" if parts else "settled"
+        held_fen = sum(parts.values())
+        answer = {"fund_fen": held_fen, "basis": said.basis, "warned": said.warned}
+        _tell(transaction, row, BudgetReserved, revision=revision, **answer)
+    return {
+        "id": row.id,
+        "status": status,
+        "basis": said.basis,
+        "short": [asdict(each) for each in said.short],
+        "revision": revision,
+    }
+
+
+def _tell(transaction: Transaction, row: Any, kind: type[BudgetAnswer], *, revision: int, **said: Any) -> None:
+    transaction.emit(
+        kind(
+            pool=row.pool,
+            year=day_of(transaction.now).year,
+            statement_id=row.id,
+            organization_id=row.organization_id,
+            revision=revision,
+            **said,
+        ),
+        event_id=named_id("fund-ledger.budget", row.id, revision),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the pack, or who supplied it, says of a budget; None where it says nothing."""
+
+    hard_stop: Value | None
+    warning_level: Value | None
+
+    @property
+    def binding(self) -> bool:
+        """What nobody says does not stop anything."""
+        return self.hard_stop is not None and self.hard_stop.value == "stops"
+
+    @property
+    def level(self) -> Fraction | None:
+        return self.warning_level.value if self.warning_level else None
+
+
+async def rules_of(connection: AsyncConnection, pool: str, on: date) -> Rules:
+    """`budget.hard_stop` and `budget.warning_level` of a pool on a day, with what was supplied."""
+    pack = await SUPPLIED.pack(connection, pool)
+
+    def find(parameter: str) -> Value | None:
+        try:
+            return pack.find(parameter, on=on)
+        except PolicyMissing:
+            return None
+
+    return Rules(find("budget.hard_stop"), find("budget.warning_level"))
+
+
+async def used(connection: AsyncConnection, pool: str, year: int, accounts: Iterable[str]) -> dict[Position, int]:
+    """What is spent in a year's books and held by statements now (fen), position by position."""
+    found: dict[Position, int] = {}
+    for (at, _), fen in (await budgets.executed(connection, pool, year, accounts)).items():
+        found[at] = found.get(at, 0) + fen
+    for (at, _), fen in (await reservations.held(connection, pool)).items():
+        found[at] = found.get(at, 0) + fen
+    return found
+
+
+async def _budgeting(transaction: Transaction, pool: str, year: int) -> Budgeting:
+    connection = transaction.connection
+    version = await budgets.in_force(connection, pool, year)
+    if version is None:
+        return Budgeting(lines=None, used={}, binding=False, warning_level=None)
+    rules = await rules_of(connection, pool, day_of(transaction.now))
+    lines = await budgets.lines(connection, version.id)
+    expense = [number for number, account in chart().accounts.items() if account.kind == "expense"]
+    spent = await used(connection, pool, year, expense)
+    return Budgeting(lines=lines, used=spent, binding=rules.binding, warning_level=rules.level)
