@@ -61,6 +61,15 @@ async def test_a_line_shows_the_clause_and_its_status(settlement: Settlement) ->
     assert (limit["limit_fen"], limit["used_fen"], limit["left_fen"]) == (252_000, 8_000, 244_000)
 
 
+async def test_a_limit_shows_each_value_that_it_is_made_of_and_what_was_read_into_it(settlement: Settlement) -> None:
+    await settlement.hear(*settlement.home(), settlement.visit(at(3)))
+    shown = {each["code"]: each for each in (await settlement.month())["limit"]["findings"]}
+    assert shown["limit_statistic"]["text"] == "2025年全市居民人均可支配收入43,200.00元"
+    assert (shown["limit_ratio"]["clause"], shown["limit_ratio"]["status"]) == ("二(六)3", "stated")
+    assert shown["limit_caps"]["status"] == "assumed"
+    assert shown["limit_caps"]["reading"]
+
+
 async def test_an_item_without_a_price_is_not_paid_until_its_price_comes(settlement: Settlement) -> None:
     *home, _ = settlement.home()
     await settlement.hear(*home, settlement.visit(at(3)))

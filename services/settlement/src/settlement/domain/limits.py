@@ -3,12 +3,13 @@
 from datetime import date
 from functools import lru_cache
 
-from changhu_common.money import round_half_up
+from changhu_common.money import round_half_up, yuan
 from changhu_common.periods import DateRange, Month
-from changhu_policies import Pack
+from changhu_policies import Pack, Value
 from changhu_policies.parameters import NO_LEVEL
 
 from settlement.domain.facts import Coverage, Facts, Grade
+from settlement.domain.findings import Finding, informs
 
 LIMITS_KEPT_MAX = 20_000  # days × levels of the packs in use
 
@@ -37,10 +38,17 @@ def limit_on(pack: Pack, day: date, *, coverage: Coverage | None, grade: Grade |
 def _limit(pack: Pack, day: date, category: str | None, county: str | None, grade: int, level: str) -> int | None:
     if pack.value("benefit.limit.period", on=day).value == "none":
         return None
-    base = pack.value("benefit.limit.base", on=day).value
+    base, figure, ratio = _parts(pack, day, category, county, grade, level)
+    return round_half_up(ratio.value * int(figure.value) / base.value.divided_by)
+
+
+def _parts(
+    pack: Pack, day: date, category: str | None, county: str | None, grade: int, level: str
+) -> tuple[Value, Value, Value]:
+    """What a limit is made of: its base, the statistic that the base names, and the ratio."""
+    base = pack.value("benefit.limit.base", on=day)
     ratio = pack.value("benefit.limit.ratio", on=day, category=category, county=county, grade=grade, level=level)
-    figure = pack.statistic(base.statistic, day.year - base.years_back)
-    return round_half_up(ratio.value * int(figure.value) / base.divided_by)
+    return base, pack.statistic(base.value.statistic, day.year - base.value.years_back), ratio
 
 
 def limit_period(pack: Pack, day: date) -> DateRange | None:
@@ -53,9 +61,40 @@ def limit_period(pack: Pack, day: date) -> DateRange | None:
 
 def limit_at_the_end(pack: Pack, facts: Facts, days: DateRange) -> int | None:
     """The limit for the grade of the last of these days on which there is one."""
+    last, coverage, grade = _last_graded(facts, days)
+    return limit_on(pack, last, coverage=coverage, grade=grade)
+
+
+def limit_reasons(pack: Pack, facts: Facts, days: DateRange) -> tuple[Finding, ...]:
+    """Why that limit is what it is: each value that it is made of, with its clause; nothing where there is none."""
+    last, coverage, grade = _last_graded(facts, days)
+    level = level_of(pack, last, grade)
+    period = pack.find("benefit.limit.period", on=last)
+    if grade is None or level is None or level == NO_LEVEL or period is None or period.value == "none":
+        return ()
+    category, county = (coverage.category, coverage.county) if coverage else (None, None)
+    base, figure, ratio = _parts(pack, last, category, county, grade.grade, level)
+    caps, use = (pack.value(f"benefit.limit.{name}", on=last) for name in ("caps", "use"))
+    return (
+        informs(period, "limit_period", {"month": "限额按月计算", "year": "限额按年计算"}[period.value]),
+        informs(
+            base, "limit_base", f"限额基数取{base.value.years_back}年前的{figure.title}，除以{base.value.divided_by}"
+        ),
+        informs(figure, "limit_statistic", f"{figure.start.year}年{figure.title}{yuan(int(figure.value))}元"),
+        informs(ratio, "limit_ratio", f"限额比例{ratio.written}"),
+        informs(
+            caps,
+            "limit_caps",
+            {"fund_payment": "限额限基金支付额", "eligible_cost": "限额限计入支付的费用"}[caps.value],
+        ),
+        informs(use, "limit_use", "限额按服务时间先后使用"),
+    )
+
+
+def _last_graded(facts: Facts, days: DateRange) -> tuple[date, Coverage | None, Grade | None]:
+    """The last of these days on which there is a grade, with the coverage and the grade of it."""
     shared = [(both.end or date.max, each) for each in facts.grades if (both := each.days.overlap(days))]
     if not shared:
-        return None
+        return days.start, None, None
     last, grade = max(shared, key=lambda pair: pair[0])
-    coverage = next((each for each in facts.coverage if last in each.days), None)
-    return limit_on(pack, last, coverage=coverage, grade=grade)
+    return last, next((each for each in facts.coverage if last in each.days), None), grade

@@ -1,19 +1,22 @@
 """What a person's or an organisation's month comes to, and what is left of a limit, as known now."""
 
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from changhu_common.database import Database
 from changhu_common.errors import NotFound
-from changhu_common.periods import Month
+from changhu_common.periods import DateRange, Month
 from changhu_common.roles import Caller
+from changhu_policies import Pack
 
 from settlement.domain.counting import count_period
 from settlement.domain.decision import period_of
+from settlement.domain.limits import limit_reasons
 from settlement.storage import enquiries, facts, statements
 from settlement.storage.tables import SUPPLIED
-from settlement.usecases.views import LimitView, OrganizationMonth, PersonMonth, PersonSum, line_view
+from settlement.usecases.views import FindingView, LimitView, OrganizationMonth, PersonMonth, PersonSum, line_view
 
 PERSONS_PER_PAGE_MAX = 1_000
 
@@ -72,13 +75,18 @@ async def _limit(connection: Any, caller: Caller, person_id: UUID, on: date) -> 
     home = await enquiries.person_in_scope(connection, person_id=person_id, scope=caller.scope)
     if home is None:
         raise NotFound("没有这名参保人，或不在您的权限范围内。")
-    counted = await enquiries.period_on(connection, person_id=person_id, pool=home.pool, on=on)
-    if counted is not None:
-        return LimitView(**counted._asdict())
-    # Without a service in the period nothing was counted yet: it is what the facts give for no service.
     pack = await SUPPLIED.pack(connection, home.pool)
-    pack.refuse_before_start(on)
     insured = (await facts.insured(connection, [person_id]))[person_id, home.pool]
+    counted = await enquiries.period_on(connection, person_id=person_id, pool=home.pool, on=on)
+    period = counted._asdict() if counted else _unused(pack, person_id, insured, on)
+    days = DateRange(period["start"], period["end"])
+    reasons = () if period["problem"] else limit_reasons(pack, insured.facts, days)
+    return LimitView(**period, findings=[FindingView(**asdict(each)) for each in reasons])
+
+
+def _unused(pack: Pack, person_id: UUID, insured: facts.Insured, on: date) -> dict[str, Any]:
+    """Without a service in the period nothing was counted yet: it is what the facts give for no service."""
+    pack.refuse_before_start(on)
     empty = count_period(
         pack=pack,
         person_id=person_id,
@@ -88,4 +96,4 @@ async def _limit(connection: Any, caller: Caller, person_id: UUID, on: date) -> 
         offers={},
         days=period_of(pack, on),
     )
-    return LimitView(**empty.period)
+    return empty.period

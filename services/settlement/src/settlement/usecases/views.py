@@ -170,7 +170,10 @@ class PaidView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitView:
-    """A limit (限额) of a person's period and what is left of it; `problem` says which value is missing."""
+    """A limit (限额) of a person's period, what is left of it, and the values that it is made of.
+
+    `problem` says which value is missing.
+    """
 
     person_id: UUID
     pool: str
@@ -181,6 +184,7 @@ class LimitView:
     left_fen: int | None
     pack_version: str
     problem: dict[str, Any] | None
+    findings: Sequence[FindingView]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
