@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from changhu_common.events.enrollment import ContributionReceived, StartupMoneyReceived
 from changhu_common.roles import Role
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from tests.support.running import Running
 
@@ -80,6 +82,23 @@ async def test_a_due_is_explained_by_clause_status_and_pack(enrollment: Running,
     statuses = {each["payer"]: (each["fen"], each["status"], bool(each["readings"])) for each in due["parts"]}
     assert statuses == {"own_medical_contribution": (1086, "stated", False), "person": (1086, "assumed", True)}
     assert all(each["clause"] for each in due["parts"])
+
+
+@pytest.mark.parametrize("column", ["person_id", "run_id", "rule_id"])
+async def test_a_due_of_a_person_run_or_rule_that_does_not_exist_is_refused(
+    enrollment: Running, enrol: Enrol, clerk: Who, column: str
+) -> None:
+    await enrol(1)
+    await run(enrollment, clerk)
+    chosen = {each: each for each in ("person_id", "run_id", "rule_id")} | {column: "gen_random_uuid()"}
+    copied = f"""
+        INSERT INTO due (person_id, period, run_id, county, category, base_fen, due_fen, parts, rule_id)
+        SELECT {chosen["person_id"]}, '2020-01', {chosen["run_id"]}, county, category, base_fen, due_fen, parts,
+            {chosen["rule_id"]} FROM due
+    """
+    with pytest.raises(IntegrityError, match="that does not exist"):
+        async with enrollment.database.engine.begin() as connection:
+            await connection.execute(text(copied))
 
 
 async def test_the_base_of_the_month_counts(enrollment: Running, enrol: Enrol, clerk: Who) -> None:
