@@ -10,7 +10,7 @@ from changhu_common.consumer import Subscription
 from changhu_common.database import AuditEntry, Database, Transaction
 from changhu_common.errors import NotFound
 from changhu_common.events import Envelope
-from changhu_common.events.provider import ORGANIZATION, PricesPublished
+from changhu_common.events.provider import ORGANIZATION, PricesPublished, StaffState
 from changhu_common.migrating import grant_to_runtime  # noqa: F401  (its migration uses it)
 from changhu_common.requests import Asked
 from changhu_common.roles import Caller, Role
@@ -87,7 +87,7 @@ def build(resources: Resources) -> Parts:
 
     return Parts(
         routers=[router],
-        subscription=Subscription(group="notes", topics=(ORGANIZATION,), apply=notes.apply),
+        subscription=Subscription(group="notes", topics=(ORGANIZATION,), apply=notes.apply, passes=(StaffState,)),
     )
 
 

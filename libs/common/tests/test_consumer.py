@@ -10,7 +10,7 @@ from changhu_common.bus.port import Message
 from changhu_common.consumer import SHOWN_BYTES_MAX
 from changhu_common.events import REGISTRY, Envelope
 from changhu_common.events.cloudevents import decode, encode
-from changhu_common.events.provider import PricesPublished
+from changhu_common.events.provider import PricesPublished, StaffReleased
 from changhu_common.ids import new_id
 from changhu_common.roles import Role
 from note_service import FAILS, NOTES
@@ -124,6 +124,15 @@ async def test_a_failed_event_leaves_no_audit_row_and_is_shown_once_among_the_de
         rows = (await connection.execute(text("SELECT topic, headers FROM outbox"))).all()
     assert [row.topic for row in rows] == ["provider.organization.dead"]
     assert rows[0].headers["changhu_group"] == "notes"
+
+
+async def test_a_type_that_a_subscription_passes_leaves_no_trace(notes: Running) -> None:
+    staff = StaffReleased(
+        staff_id=uuid4(), organization_id=uuid4(), pool="211100", revision=1, roles=(), account="a", start=START.date()
+    )
+    await notes.hear(staff)
+    async with notes.database.read() as connection:
+        assert not (await connection.execute(text("SELECT FROM inbox UNION ALL SELECT FROM parked"))).all()
 
 
 async def test_an_unknown_type_is_ignored(notes: Running) -> None:

@@ -22,6 +22,7 @@ from changhu_common.events.cloudevents import decode
 from changhu_common.events.registry import (
     DEAD_SUFFIX,
     Envelope,
+    Event,
     Registry,
     Topic,
     UnknownEvent,
@@ -60,12 +61,14 @@ class Subscription:
     """What a service listens to, and the use case that applies a batch of it.
 
     `apply` gets the events of one batch that were not seen before, in order within each key, and
-    must neither commit nor rely on an order between keys or topics.
+    must neither commit nor rely on an order between keys or topics. Of its topics it reads past the
+    types in `passes`: they leave no trace.
     """
 
     group: str
     topics: tuple[Topic, ...]
     apply: Apply
+    passes: tuple[type[Event], ...] = ()
 
     @property
     def topic_names(self) -> list[str]:
@@ -155,7 +158,10 @@ class Consumer:
 
     def _read(self, delivered: Delivered) -> _Received:
         try:
-            return _Received(delivered, envelope=decode(delivered.message, self._registry))
+            envelope = decode(delivered.message, self._registry)
+            if isinstance(envelope.event, self._subscription.passes):
+                return _Received(delivered)
+            return _Received(delivered, envelope=envelope)
         except UnknownEvent:
             return _Received(delivered)
         except UnreadableEvent as unreadable:
