@@ -16,6 +16,9 @@ STATUSES: Final[dict[str, str]] = {
     "missing": "文件未定",
 }
 
+# Whose insurance the money is (险种人群), in the books and in a budget.
+SCHEMES: Final[dict[str, str]] = {"employees": "职工", "residents": "城乡居民"}
+
 CATEGORIES: Final = {
     "employee": "在职职工",
     "retiree": "退休人员",

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from changhu_policies.accounting import chart
+from changhu_policies.vocabulary import SCHEMES
 
-from fund_ledger.api.tables import SCHEME_NAMES, Column, Fen, Row, Table, amount, counties_of
+from fund_ledger.api.tables import Column, Fen, Row, Table, amount, counties_of
 from fund_ledger.domain.budget_rows import EVERY, WHOLE
 from fund_ledger.domain.execution import STATES, LineExecution
 from fund_ledger.usecases.executions import Execution
@@ -51,7 +52,7 @@ def _rows(line: LineExecution, names: Mapping[str, str]) -> Iterator[Row]:
 
 
 def _scheme(scheme: str | None) -> str:
-    return SCHEME_NAMES.get(scheme, scheme) if scheme else EVERY
+    return SCHEMES.get(scheme, scheme) if scheme else EVERY
 
 
 def _fen(fen: int | None) -> Fen | None:

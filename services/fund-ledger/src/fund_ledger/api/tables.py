@@ -9,14 +9,12 @@ from itertools import groupby
 from typing import Any, Literal
 
 from changhu_policies import load_pack
-from changhu_policies.vocabulary import STATUSES
+from changhu_policies.vocabulary import SCHEMES, STATUSES
 
 from fund_ledger.domain.reports import RESULT, Group
 from fund_ledger.usecases.books import TrialBalance
 from fund_ledger.usecases.months import Months
 from fund_ledger.usecases.reports import Detail, Report
-
-SCHEME_NAMES = {"employees": "职工", "residents": "城乡居民"}
 
 
 class Fen(int):
@@ -71,7 +69,7 @@ def report_table(report: Report) -> Table:
     rows = []
     for group in report.groups:
         place = [names.get(group.county or "", group.county)] if "county" in split else []
-        place += [SCHEME_NAMES.get(group.scheme or "", group.scheme or "")] if "scheme" in split else []
+        place += [SCHEMES.get(group.scheme or "", group.scheme or "")] if "scheme" in split else []
         rows += [Row([*place, *row.cells], row.strong) for row in _group_rows(group, compared)]
     notes = [_rests_on(report)]
     if not all(group.holds for group in report.groups):
@@ -149,7 +147,7 @@ def detail_table(detail: Detail) -> Table:
                 each.voucher,
                 each.title,
                 names.get(each.county, each.county),
-                SCHEME_NAMES.get(each.scheme or "", each.scheme or ""),
+                SCHEMES.get(each.scheme or "", each.scheme or ""),
                 Fen(each.debit_fen) if each.debit_fen else None,
                 Fen(each.credit_fen) if each.credit_fen else None,
                 Fen(each.balance_fen),

@@ -7,8 +7,9 @@ from changhu_common.bulk_files import BulkColumn
 from changhu_common.cells import read_fen
 from changhu_common.errors import FieldError
 from changhu_common.money import FEN_PER_YUAN
+from changhu_policies.vocabulary import SCHEMES
 
-from fund_ledger.domain.budgets import SCHEMES, BudgetLine
+from fund_ledger.domain.budgets import BudgetLine
 
 COLUMNS: Final = (
     BulkColumn("account", "科目"),

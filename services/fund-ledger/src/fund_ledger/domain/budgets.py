@@ -11,10 +11,10 @@ from fractions import Fraction
 
 from changhu_common.errors import Conflict, FieldError, InvalidInput, PostsNotSeparated, Refusal
 from changhu_common.money import round_half_up, yuan
+from changhu_policies.vocabulary import SCHEMES
 
 # Whatever is budgeted: what comes in and what goes out, never what is merely there.
 BUDGETED_KINDS = ("income", "expense")
-SCHEMES = {"employees": "职工", "residents": "城乡居民"}
 
 LINES_MAX = 2_000  # every account in every county of a large city
 AMOUNT_FEN_MAX = 10**15  # ten trillion yuan: what exceeds it is a slip of the keyboard
