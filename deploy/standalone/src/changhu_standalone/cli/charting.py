@@ -1,25 +1,18 @@
 """A simulation as a picture: what each category owes now and then, and which county pays how much more.
 
 Every amount is printed from its whole fen; only the lengths of the bars are drawn from fractions.
-The Chinese font comes with a package, so that a picture looks alike on every machine and nothing is fetched.
 """
 
-import io
-from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from changhu_common.money import in_unit, unit_of
 from changhu_policies.vocabulary import CATEGORIES
-from fontTools.subset import Options, Subsetter, load_font, save_font
-from fund_ledger.api.paper.font import font_path
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, fontManager
 
+from changhu_standalone.cli.pictures import drawing, page, saved, table
 from changhu_standalone.cli.simulating import (
     HEADINGS,
     PAYER_HEADINGS,
@@ -49,23 +42,15 @@ def write(answer: Mapping[str, Any], folder: Path) -> list[Path]:
 
 
 def drawn(answer: Mapping[str, Any], kind: str) -> bytes:
-    """The picture; in an SVG letters are outlines, so that no reader needs the font, and it is the same each time."""
-    path = str(font_path())
-    fontManager.addfont(path)
-    family = FontProperties(fname=path).get_name()
-    settings: Any = {"font.family": [family], "axes.unicode_minus": False, "svg.fonttype": "path", "svg.hashsalt": NAME}
-    with rc_context(settings):
+    """The picture as PNG or SVG."""
+    with drawing(NAME):
         counties = sorted({each["county"] for each in answer["by_category_and_county"]})
         figure = Figure(figsize=(11, 5.2 + COUNTY_INCHES * max(len(counties) - 4, 0)), layout="constrained")
         figure.suptitle(title_of(answer), fontsize=15)
         categories, places = figure.subplots(2, 1, height_ratios=[3, max(len(counties) * 0.7, 3)])
         _draw_categories(categories, answer)
         _draw_counties(places, answer, counties)
-        figure.text(0.01, -0.02, "\n".join(notes_of(answer)), fontsize=8, color="#555", va="top")
-        picture = io.BytesIO()
-        told = {"Date": None} if kind == "svg" else {"Software": None}
-        figure.savefig(picture, format=kind, dpi=150, bbox_inches="tight", metadata=told)
-    return picture.getvalue()
+        return saved(figure, kind, notes_of(answer))
 
 
 def _draw_categories(axes: Axes, answer: Mapping[str, Any]) -> None:
@@ -129,71 +114,10 @@ def _lengths(amounts: Iterable[int], unit: int) -> list[float]:
     return [fen / unit for fen in amounts]
 
 
-_PAGE: Final = """<!doctype html>
-<html lang="zh-CN">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-@font-face {{ font-family: "Changhu"; src: url(data:font/woff;base64,{font}); }}
-body {{ font: 15px/1.6 "Changhu", sans-serif; color: #222; margin: 2rem auto; max-width: 68rem; padding: 0 1rem; }}
-h1 {{ font-size: 1.4rem; }}
-h2 {{ font-size: 1.1rem; margin-top: 2rem; }}
-svg {{ width: 100%; height: auto; }}
-table {{ border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }}
-th, td {{ border-bottom: 1px solid #ddd; padding: .3rem .6rem; text-align: left; }}
-.number {{ text-align: right; }}
-tr.sum {{ font-weight: 600; background: #f6f7f9; }}
-.notes {{ color: #555; font-size: .9rem; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-{notes}
-{picture}
-<h2>按人员类别和县（市、区）</h2>
-{places}
-<h2>按资金来源</h2>
-{payers}
-</body>
-</html>
-"""
-
-
 def as_page(answer: Mapping[str, Any], svg: str) -> str:
-    """A page for a reader without anything of ours, not even a Chinese font."""
-    told = {
-        "title": escape(title_of(answer)),
-        "notes": "\n".join(f'<p class="notes">{escape(note)}</p>' for note in notes_of(answer)),
-        "places": _table(HEADINGS, rows_of(answer), words=2),
-        "payers": _table(PAYER_HEADINGS, payer_rows(answer), words=1),
-    }
-    letters = _PAGE + "".join(told.values())
-    return _PAGE.format(picture=svg[svg.index("<svg") :], font=_font_of(letters), **told)
-
-
-def _font_of(letters: str) -> str:
-    """The font with these letters alone, in base64: thousands of others would only make the page heavy."""
-    options = Options(flavor="woff", notdef_outline=True)
-    font = load_font(str(font_path()), options)
-    subsetter = Subsetter(options)
-    subsetter.populate(text=letters)
-    subsetter.subset(font)
-    written = io.BytesIO()
-    save_font(font, written, options)
-    return b64encode(written.getvalue()).decode()
-
-
-def _table(headings: Sequence[str], rows: Iterator[tuple[str, ...]], *, words: int) -> str:
-    def line(cells: Sequence[str], tag: str) -> str:
-        told = (
-            f"<{tag}{' class=number' if number >= words else ''}>{escape(cell)}</{tag}>"
-            for number, cell in enumerate(cells)
-        )
-        return "".join(told)
-
-    body = "\n".join(
-        f"<tr{' class=sum' if row[0] == '合计' or '小计' in row else ''}>{line(row, 'td')}</tr>" for row in rows
+    """The tables and the picture for a reader without anything of ours."""
+    tables = (
+        ("按人员类别和县（市、区）", table(HEADINGS, rows_of(answer), words=2)),
+        ("按资金来源", table(PAYER_HEADINGS, payer_rows(answer), words=1)),
     )
-    return f"<table>\n<thead><tr>{line(headings, 'th')}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+    return page(title=title_of(answer), notes=notes_of(answer), svg=svg, tables=tables)

@@ -29,7 +29,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?", re.ASCII)
 
 
-def _wrong(reason: str) -> PydanticCustomError:
+def wrong(reason: str) -> PydanticCustomError:
     return PydanticCustomError("changhu", "{reason}", {"reason": reason})
 
 
@@ -38,7 +38,7 @@ def _day(said: Any) -> date:
         with suppress(ValueError):
             if (day := date.fromisoformat(said)).year in YEARS:
                 return day
-    raise _wrong("须为日期，如2026-07-15")
+    raise wrong("须为日期，如2026-07-15")
 
 
 def _moment(said: Any) -> datetime:
@@ -47,9 +47,9 @@ def _moment(said: Any) -> datetime:
         with suppress(ValueError):
             moment = datetime.fromisoformat(said)
     if moment is None or moment.year not in YEARS:
-        raise _wrong("须为时间，如2026-07-03T09:00:00+08:00")
+        raise wrong("须为时间，如2026-07-03T09:00:00+08:00")
     if moment.tzinfo is None:
-        raise _wrong("须写明时区，如2026-07-03T09:00:00+08:00")
+        raise wrong("须写明时区，如2026-07-03T09:00:00+08:00")
     return moment
 
 
@@ -58,13 +58,13 @@ def _month(said: Any) -> Month:
         with suppress(ValueError):
             if (month := Month.parse(said)).year in YEARS:
                 return month
-    raise _wrong("须为月份，如2026-07")
+    raise wrong("须为月份，如2026-07")
 
 
-def _word(words: Mapping[str, str]) -> AfterValidator:
+def word(words: Mapping[str, str]) -> AfterValidator:
     def known(said: str) -> str:
         if said not in words:
-            raise _wrong(f"只能是{'、'.join(words)}")
+            raise wrong(f"只能是{'、'.join(words)}")
         return said
 
     return AfterValidator(known)
@@ -72,29 +72,31 @@ def _word(words: Mapping[str, str]) -> AfterValidator:
 
 def _year(said: str) -> str:
     if not (len(said) == 4 and said.isascii() and said.isdigit() and int(said) in YEARS):
-        raise _wrong("须为年份，如2025")
+        raise wrong("须为年份，如2025")
     return said
 
 
 _Listed = TypeVar("_Listed")
-_Many = Annotated[list[_Listed], BeforeValidator(lambda said: [] if said is None else said)]
-_Text = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
+Many = Annotated[list[_Listed], BeforeValidator(lambda said: [] if said is None else said)]
+Text = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
 _Fen = Annotated[StrictInt, Field(ge=0, le=COUNT_MAX)]
 _Day = Annotated[date, BeforeValidator(_day)]
 _Moment = Annotated[datetime, BeforeValidator(_moment)]
 _MonthSaid = Annotated[Month, BeforeValidator(_month)]
-_Category = Annotated[_Text, _word(CATEGORIES)]
-_Mode = Annotated[_Text, _word(MODES)]
-_Statistic = Annotated[_Text, _word(STATISTICS)]
-_Year = Annotated[_Text, AfterValidator(_year)]
-_Statistics = Annotated[dict[_Statistic, dict[_Year, _Fen]], BeforeValidator(lambda said: {} if said is None else said)]
+Category = Annotated[Text, word(CATEGORIES)]
+_Mode = Annotated[Text, word(MODES)]
+_Statistic = Annotated[Text, word(STATISTICS)]
+YearSaid = Annotated[Text, AfterValidator(_year)]
+_Statistics = Annotated[
+    dict[_Statistic, dict[YearSaid, _Fen]], BeforeValidator(lambda said: {} if said is None else said)
+]
 
 
-class _Asked(BaseModel):
+class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
-class _Ranged(_Asked):
+class _Ranged(Asked):
     start: _Day = Field(alias="from")
     end: _Day | None = Field(default=None, alias="to")
 
@@ -103,61 +105,61 @@ class _Ranged(_Asked):
         return DateRange(self.start, self.end)
 
 
-class GradeQuestion(_Asked):
-    scale: _Text
+class GradeQuestion(Asked):
+    scale: Text
     scores: dict[str, StrictInt]
 
 
-class ContributionQuestion(_Asked):
-    pool: _Text
-    category: _Category
+class ContributionQuestion(Asked):
+    pool: Text
+    category: Category
     on: _Day
     base_fen: _Fen | None = None
-    county: _Text | None = None
-    marks: _Many[Annotated[_Text, _word(MARKS)]] = []
+    county: Text | None = None
+    marks: Many[Annotated[Text, word(MARKS)]] = []
     family_account: Annotated[bool, Field(strict=True)] | None = None
     statistics: _Statistics = {}
 
 
 class CoverageAsked(_Ranged):
-    category: _Category
+    category: Category
 
 
 class GradeAsked(_Ranged):
-    scale: _Text
+    scale: Text
     grade: StrictInt
 
 
 class AgreementAsked(_Ranged):
-    provider: _Text
-    modes: _Many[_Mode] = []
+    provider: Text
+    modes: Many[_Mode] = []
 
 
 class OtherBenefitAsked(_Ranged):
-    kind: Annotated[_Text, _word(OTHER_BENEFITS)]
+    kind: Annotated[Text, word(OTHER_BENEFITS)]
 
 
-class ServiceAsked(_Asked):
-    id: _Text
-    provider: _Text
+class ServiceAsked(Asked):
+    id: Text
+    provider: Text
     mode: _Mode
-    item: _Text
+    item: Text
     at: _Moment
     cost_fen: _Fen
 
 
-class MonthQuestion(_Asked):
-    pool: _Text
+class MonthQuestion(Asked):
+    pool: Text
     month: _MonthSaid
     statistics: _Statistics = {}
-    coverage: _Many[CoverageAsked] = []
-    grades: _Many[GradeAsked] = []
-    agreements: _Many[AgreementAsked] = []
-    hospital_stays: _Many[_Ranged] = []
-    other_benefits: _Many[OtherBenefitAsked] = []
+    coverage: Many[CoverageAsked] = []
+    grades: Many[GradeAsked] = []
+    agreements: Many[AgreementAsked] = []
+    hospital_stays: Many[_Ranged] = []
+    other_benefits: Many[OtherBenefitAsked] = []
     disabled_since: _Day | None = None
     fund_paid_this_year_fen: _Fen | None = None
-    services: _Many[ServiceAsked] = []
+    services: Many[ServiceAsked] = []
 
 
 def read_json(file: str | None) -> Any:
@@ -193,7 +195,7 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name}不是数")
 
 
-Question = TypeVar("Question", bound=_Asked)
+Question = TypeVar("Question", bound=Asked)
 
 
 def ask(question: type[Question], said: Any) -> Question:
