@@ -23,7 +23,7 @@ def said(*numbers: str | int) -> Said:
 
 def mortality(rate: str | int = 0, factor: Said | None = None) -> Mortality:
     table = ((0, Fraction(rate)),)
-    return Mortality(female=table, male=table, factor=factor or said(1))
+    return Mortality(female=table, male=table, factor=factor or said(1), source="试", status="assumed")
 
 
 def assumptions(**more: Any) -> Assumptions:

@@ -8,6 +8,7 @@ from changhu_common.errors import InvalidInput
 from fund_ledger.domain.assumptions import (
     AGE_MAX,
     GROWTHS,
+    RATES,
     Assumptions,
     Benefit,
     Change,
@@ -120,9 +121,9 @@ def test_an_assumed_prevalence_stands_in_for_what_is_stored() -> None:
 def test_further_items_are_amounts_or_shares_of_contributions() -> None:
     items = [
         Item(name="财政补助", kind="income", scheme="employees", amount=said(1_000), of_contributions=False,
-             growth=Fraction(1, 10)),
+             growth=said("0.1")),
         Item(name="经办费", kind="expense", scheme="employees", amount=said("0.03"), of_contributions=True,
-             growth=Fraction(0)),
+             growth=said(0)),
     ]  # fmt: skip
     found = middle(assumed=assumptions(items=items), years=3)
     assert [each.other_income_fen for each in found] == [1_000, 1_100, 1_210]
@@ -169,10 +170,10 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [
-        ({"rates": {"base_growth": said(0, 2, 1)}}, "base_growth"),
-        ({"rates": {"base_growth": said(-1)}}, "base_growth"),
-        ({"rates": {"collection_rate": said("1.1")}}, "collection_rate"),
-        ({"rates": {"colour": said(1)}}, "colour"),
+        ({"rates": {"base_growth": said(0, 2, 1)}}, "rates.base_growth"),
+        ({"rates": {"base_growth": said(-1)}}, "rates.base_growth"),
+        ({"rates": {"collection_rate": said("1.1")}}, "rates.collection_rate"),
+        ({"rates": {"colour": said(1)}}, "rates.colour"),
         ({"mortality": mortality(2)}, "mortality.female"),
         ({"leavers": [Leavers(category="employee", share=said("1.5"))]}, "leavers.0"),
         ({"entrants": [Entrants(category="employee", age=20, share=said(-1))]}, "entrants.0"),
@@ -187,7 +188,7 @@ def test_assumptions_that_cannot_be_are_refused(wrong: dict[str, Any], field: st
 def test_an_assumption_that_nobody_wrote_down_is_refused_by_name() -> None:
     with pytest.raises(InvalidInput) as refusal:
         Assumptions(title="试", rates={}, mortality=mortality())
-    assert {each.field for each in refusal.value.errors} == {*GROWTHS, "collection_rate"}
+    assert {each.field for each in refusal.value.errors} == {f"rates.{name}" for name in RATES}
 
 
 def test_few_people_are_not_shown_and_do_not_follow_from_the_sum() -> None:

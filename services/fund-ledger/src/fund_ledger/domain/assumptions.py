@@ -5,7 +5,7 @@ A value is one number, or three of them: `low` is cautious for the fund, `high` 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, Literal
 
@@ -53,12 +53,14 @@ class Said:
 class Mortality:
     """A life table (生命表): by sex, from which age on which rate of dying in a year; the ages in order, from 0.
 
-    `factor` multiplies every rate; no rate goes beyond 1.
+    `factor` multiplies every rate; no rate goes beyond 1. `source` and `status` are the table's.
     """
 
     female: Sequence[tuple[int, Fraction]]
     male: Sequence[tuple[int, Fraction]]
     factor: Said
+    source: str
+    status: Status
 
     def rates(self, sex: str, variant: Variant) -> list[float]:
         """The rate at each age."""
@@ -111,7 +113,7 @@ class Item:
     scheme: str
     amount: Said
     of_contributions: bool
-    growth: Fraction
+    growth: Said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,8 +161,8 @@ class Assumptions:
     leavers: Sequence[Leavers] = ()
     changes: Sequence[Change] = ()
     items: Sequence[Item] = ()
-    prevalence: Sequence[Prevalence] = field(default=())
-    benefits: Sequence[Benefit] = field(default=())
+    prevalence: Sequence[Prevalence] = ()
+    benefits: Sequence[Benefit] = ()
 
     def __post_init__(self) -> None:
         errors = list(_faults(self))
@@ -176,12 +178,14 @@ class Assumptions:
 
     def said(self) -> Iterator[tuple[str, Said]]:
         """Every number, by where it stands in the file."""
-        yield from self.rates.items()
+        for name, said in self.rates.items():
+            yield f"rates.{name}", said
         yield "mortality.factor", self.mortality.factor
         for name, held in (
             ("entrants", [each.share for each in self.entrants]),
             ("leavers", [each.share for each in self.leavers]),
             ("items", [each.amount for each in self.items]),
+            ("items.growth", [each.growth for each in self.items]),
             ("prevalence", [each.rate for each in self.prevalence]),
             ("benefits", [each.fen for each in self.benefits]),
         ):
@@ -191,9 +195,9 @@ class Assumptions:
 
 def _faults(assumed: Assumptions) -> Iterator[FieldError]:
     for name in sorted(RATES.keys() - assumed.rates.keys()):
-        yield FieldError(name, f"缺少{RATES[name]}；没有依据时也须写明取值并标为 assumed")
+        yield FieldError(f"rates.{name}", f"缺少{RATES[name]}；没有依据时也须写明取值并标为 assumed")
     for name in sorted(assumed.rates.keys() - RATES.keys()):
-        yield FieldError(name, "没有这一项假设")
+        yield FieldError(f"rates.{name}", "没有这一项假设")
     for name, said in assumed.said():
         if not said.source.strip():
             yield FieldError(f"{name}.source", "须写明来源或理由")
@@ -201,12 +205,12 @@ def _faults(assumed: Assumptions) -> Iterator[FieldError]:
             yield FieldError(f"{name}.status", "须为 stated、supplied 或 assumed")
         if not said.in_order:
             yield FieldError(name, "中方案须介于低方案与高方案之间")
-        if name in GROWTHS:
+        if name.removeprefix("rates.") in GROWTHS or name.startswith("items.growth."):
             if min(said.numbers) <= -1:
                 yield FieldError(name, "年增长率须大于 -100%")
         elif min(said.numbers) < 0:
             yield FieldError(name, "不能为负")
-        elif max(said.numbers) > 1 and name.partition(".")[0] in {"collection_rate", "leavers", "prevalence"}:
+        elif max(said.numbers) > 1 and name.startswith(("rates.", "leavers.", "prevalence.")):
             yield FieldError(name, "不能超过 100%")
     for sex in SEXES:
         yield from _table_faults(sex, assumed.mortality.female if sex == "female" else assumed.mortality.male)

@@ -252,7 +252,7 @@ class _Run:
         return sum(
             round_half_up(
                 each.amount.of(self._variant)
-                * (contributions_fen if each.of_contributions else (1 + each.growth) ** number)
+                * (contributions_fen if each.of_contributions else (1 + each.growth.of(self._variant)) ** number)
             )
             for each in self._assumed.items
             if each.kind == kind and each.scheme == scheme

@@ -1,0 +1,37 @@
+"""What a fund begins with on a day, scheme by scheme: where a projection starts."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from changhu_common.database import Database
+from changhu_policies.accounting import chart
+
+from fund_ledger.storage import totals
+from fund_ledger.usecases.books import anchor_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What the fund owns on a day (累计结余), in fen by scheme ('' where the books name none)."""
+
+    on: date
+    by_scheme: dict[str, int]
+    anchor: str | None
+
+
+class Openings:
+    """What a projection asks: it runs beside the service and answers nobody over HTTP."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def opening(self, *, pool: str, on: date) -> Opening:
+        kinds = {number: account.kind for number, account in chart().accounts.items()}
+        async with self._database.read() as connection:
+            stands = await totals.by_book(connection, pool=pool, until=on)
+            anchor = await anchor_of(connection, pool)
+        owned: dict[str, int] = {}
+        for each in stands:
+            if kinds[each.account] in {"balance", "income", "expense"}:
+                owned[each.scheme or ""] = owned.get(each.scheme or "", 0) - each.fen
+        return Opening(on=on, by_scheme=owned, anchor=anchor)
