@@ -149,3 +149,9 @@ _FORMS: tuple[tuple[type, BinaryForm], ...] = (
 def form_of(column: Column[Any]) -> BinaryForm | None:
     """How a column's values are written in binary; None for types that go another way."""
     return next((form for kind, form in _FORMS if isinstance(column.type, kind)), None)
+
+
+def array_of(column: Column[Any], values: Iterable[Any]) -> Any:
+    """Values of a column as a parameter that a statement casts to an array of its type."""
+    form = form_of(column)
+    return list(values) if form is None else form.array(values)

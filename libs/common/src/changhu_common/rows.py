@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from changhu_common.binary import form_of
+from changhu_common.binary import array_of
 
 # Beyond this a statement's arrays only cost memory; the callers with more rows use COPY.
 ROWS_PER_STATEMENT = 5_000
@@ -38,7 +38,8 @@ async def insert_rows(
         part = rows[first : first + ROWS_PER_STATEMENT]
         results.append(
             await connection.execute(
-                statement, {f"c{n}": _array(table.c[name], part, name) for n, name in enumerate(columns)}
+                statement,
+                {f"c{n}": array_of(table.c[name], [row[name] for row in part]) for n, name in enumerate(columns)},
             )
         )
     return results
@@ -57,7 +58,7 @@ async def update_rows(connection: AsyncConnection, table: Table, rows: Sequence[
     for first in range(0, len(rows), ROWS_PER_STATEMENT):
         part = rows[first : first + ROWS_PER_STATEMENT]
         await connection.execute(
-            statement, {f"c{n}": _array(table.c[name], part, name) for n, name in enumerate(columns)}
+            statement, {f"c{n}": array_of(table.c[name], [row[name] for row in part]) for n, name in enumerate(columns)}
         )
 
 
@@ -72,9 +73,3 @@ def _statement(table: Table, columns: tuple[str, ...], then: str) -> TextClause:
     arrays = ", ".join(f"CAST(:c{n} AS {array_type(table.c[name])})" for n, name in enumerate(columns))
     target = f'"{table.schema}"."{table.name}"' if table.schema else f'"{table.name}"'
     return text(f"INSERT INTO {target} ({names}) SELECT * FROM unnest({arrays}) {then}")  # noqa: S608 (names are ours)
-
-
-def _array(column: Column[Any], rows: Sequence[Mapping[str, Any]], name: str) -> Any:
-    values = [row[name] for row in rows]
-    form = form_of(column)
-    return values if form is None else form.array(values)

@@ -6,23 +6,24 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
+from changhu_common.binary import array_of
 from changhu_common.bulk_copy import copy_columns
 from changhu_common.periods import day_of
 from changhu_common.roles import Scope
 from changhu_common.scoped_rows import within
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fund_ledger.domain.chain import BEGINNING, Entry
 from fund_ledger.domain.journal import Line
 from fund_ledger.storage.tables import journal, line
 
+_FACTS_OF = text("SELECT id, facts_hash FROM journal WHERE id = ANY(CAST(:ids AS uuid[]))")
+
 
 async def facts_of(connection: AsyncConnection, ids: Iterable[UUID]) -> Mapping[UUID, bytes]:
     """The hash of the fact behind each of these journals that is already booked."""
-    rows = await connection.execute(
-        select(journal.c.id, journal.c.facts_hash).where(journal.c.id == func.any(list(ids)))
-    )
+    rows = await connection.execute(_FACTS_OF, {"ids": array_of(journal.c.id, ids)})
     return {row.id: row.facts_hash for row in rows}
 
 

@@ -56,7 +56,7 @@ journal = Table(
     Column("booked_on", Date, nullable=False),
     Column("booked_at", DateTime(timezone=True), nullable=False),
     Column("carries", Boolean, nullable=False),
-    Column("reverses", Uuid, unique=True),
+    Column("reverses", Uuid),
     Column("facts_hash", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     # The database's own time: lines may only be added in the transaction that wrote their journal.
@@ -65,6 +65,8 @@ journal = Table(
     UniqueConstraint("pool", "year", "number"),
 )
 Index("ix_journal_source_event_id", journal.c.source_event_id)
+# A journal is reversed once; few are.
+Index("ix_journal_reverses", journal.c.reverses, unique=True, postgresql_where=journal.c.reverses.isnot(None))
 
 # No foreign key to the journal: the trigger looks the journals of a statement up once, together.
 line = Table(
