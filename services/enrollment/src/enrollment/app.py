@@ -9,6 +9,7 @@ from enrollment.api.circumstances import circumstances_router
 from enrollment.api.contributions import contributions_router
 from enrollment.api.families import families_router
 from enrollment.api.imports import imports_router
+from enrollment.api.merges import merges_router
 from enrollment.api.persons import coverages_router, persons_router
 from enrollment.api.policy_values import policy_values_router
 from enrollment.api.reports import reports_router
@@ -18,6 +19,7 @@ from enrollment.api.withholdings import withholdings_router
 from enrollment.storage.identities import Identities
 from enrollment.storage.tables import METADATA, SPINE
 from enrollment.usecases.accounts import Accounts
+from enrollment.usecases.candidates import Candidates
 from enrollment.usecases.circumstances import HARDSHIP, HOSPITAL_STAY, OTHER_BENEFIT, Circumstances
 from enrollment.usecases.conflicts import Conflicts
 from enrollment.usecases.contribution_runs import ContributionRuns
@@ -25,6 +27,8 @@ from enrollment.usecases.corrections import Corrections
 from enrollment.usecases.coverages import Coverages
 from enrollment.usecases.families import Families
 from enrollment.usecases.imports import Imports
+from enrollment.usecases.likenesses import Likenesses
+from enrollment.usecases.merges import Merges
 from enrollment.usecases.person_receipts import PersonReceipts
 from enrollment.usecases.persons import Persons
 from enrollment.usecases.policy_values import PolicyValues
@@ -47,6 +51,7 @@ def build(resources: Resources) -> Parts:
         routers=[
             imports_router(imports),
             persons_router(persons, resources.clock),
+            merges_router(Merges(database, persons, identities), Candidates(database, identities)),
             coverages_router(coverages),
             transfers_router(coverages, Transfers(database)),
             circumstances_router(
@@ -62,7 +67,7 @@ def build(resources: Resources) -> Parts:
             families_router(Families(database)),
             policy_values_router(PolicyValues(database)),
         ],
-        loops=[imports.run, identities.rekeying(database).run],
+        loops=[imports.run, Likenesses(database, identities).run, identities.rekeying(database).run],
         backlog=imports.waiting,
     )
 

@@ -197,6 +197,37 @@ class HardshipVoided(Hardship):
     VOID = True
 
 
+class Merge(Event):
+    """Whose a record is (重复登记合并), as known from this revision of the record on.
+
+    It is the merged record's last word, so it stands under that record's key; what the survivor is
+    insured for from now on is told under the survivor's. Whoever hears only one of the two is not wrong, only
+    not through yet. What others told of the record goes on being told of it.
+    """
+
+    TOPIC = PERSON
+    KEY = "person_id"
+
+    person_id: UUID
+    survivor_id: UUID
+    pool: str
+    revision: int
+    VOID: ClassVar[bool] = False
+
+
+class PersonMerged(Merge):
+    """Two records are of one person: `person_id` is merged into `survivor_id`."""
+
+    TYPE = "person.merged"
+
+
+class PersonUnmerged(Merge):
+    """The merge was a mistake: `person_id` is a person again."""
+
+    TYPE = "person.unmerged"
+    VOID = True
+
+
 class ContributionReceived(Event):
     """Money arrived for one county, category and source of money (payer) and period."""
 
@@ -264,6 +295,8 @@ ENROLLMENT_EVENTS: tuple[type[Event], ...] = (
     HardshipRecorded,
     HardshipEnded,
     HardshipVoided,
+    PersonMerged,
+    PersonUnmerged,
     ContributionReceived,
     ContributionRefunded,
     StartupMoneyReceived,

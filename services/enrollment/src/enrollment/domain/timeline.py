@@ -12,7 +12,7 @@ from typing import Any
 from changhu_common.periods import SHANGHAI, DateRange
 
 ONE_DAY = timedelta(days=1)
-PERSON, COVERAGE, BASE = "person", "coverage", "contribution_base"
+PERSON, COVERAGE, BASE, MERGE = "person", "coverage", "contribution_base", "merge"
 SUSPENSION, OTHER_BENEFIT, HOSPITAL_STAY, HARDSHIP = "suspension", "other_benefit", "hospital_stay", "hardship"
 
 
@@ -41,9 +41,11 @@ class Version:
 
 
 def as_known(versions: Iterable[Version], *, on: date) -> list[Version]:
-    """The versions that were what we knew at the end of a day."""
+    """The versions that were what we knew at the end of a day; a base is known with its coverage."""
     midnight = datetime.combine(on + ONE_DAY, time(), SHANGHAI)
-    return [each for each in versions if each.known_before(midnight)]
+    known = [each for each in versions if each.known_before(midnight)]
+    coverages = {each.state["id"] for each in known if each.subject == COVERAGE}
+    return [each for each in known if each.subject != BASE or each.state["coverage_id"] in coverages]
 
 
 def held_on(versions: Iterable[Version], subject: str, *, on: date) -> list[Version]:

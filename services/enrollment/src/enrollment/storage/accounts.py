@@ -11,12 +11,13 @@ from changhu_common.periods import Month
 from changhu_common.roles import Scope
 from changhu_common.rows import insert_rows
 from changhu_common.scoped_rows import within
-from sqlalchemy import Row, select, text, update
+from sqlalchemy import Row, and_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.account import Cell, CellKey, CellTotal
 from enrollment.storage import marks
 from enrollment.storage.account_tables import correction, difference, person_receipt, refund
+from enrollment.storage.merge_tables import MERGED, merged_person
 from enrollment.storage.tables import due, run_total
 
 # Both kinds of question ask by person; only one of them names the run, so each has its own statement.
@@ -39,27 +40,42 @@ _CELLS = """
     ORDER BY run_id, person_id, county, category, payer
 """
 _OF_RUN = text(_CELLS.format(which="run_id = :run AND person_id = ANY(CAST(:persons AS uuid[]))"))
-_OF_PERSON = text(_CELLS.format(which="person_id = :person"))
+_OF_PERSONS = text(_CELLS.format(which="person_id = ANY(CAST(:persons AS uuid[]))"))
+
+# Of several dues of one person for the same run or period the survivor's own stands; else that of the first record.
+_STANDS_BACK = """
+    merged.person_id IS NOT NULL AND (
+        EXISTS (SELECT FROM due AS own WHERE own.person_id = merged.survivor_id AND own.{same} = due.{same})
+        OR EXISTS (SELECT FROM merged_person AS twin JOIN due AS own ON own.person_id = twin.person_id
+            WHERE twin.survivor_id = merged.survivor_id AND twin.person_id < due.person_id AND own.{same} = due.{same})
+    )
+"""
+_MERGED = """
+    LEFT JOIN merged_person AS merged ON merged.person_id = due.person_id AND merged.survivor_id <> due.person_id
+"""
 
 # The month as it is known now, for those of a run; nothing where nobody is insured any more. A mark with dated
 # records, and a relative's account, count where they hold on the month's first day, as base and category do.
 _RECOUNTED = text(
     f"""
-    SELECT due.person_id, due.period, due.county, insured.category, insured.base_fen,
+    SELECT person.id AS person_id, due.person_id AS record_id, due.period, due.county,
+        insured.category, insured.base_fen,
         {marks.paid_on(":first")} AS family_account, {marks.held_on(":first")} AS marks
-    FROM due JOIN person ON person.id = due.person_id
+    FROM due {_MERGED} JOIN person ON person.id = coalesce(merged.survivor_id, due.person_id)
     LEFT JOIN LATERAL (
         SELECT coverage.category,
             (SELECT base_fen FROM contribution_base
              WHERE coverage_id = coverage.id AND since <= :first ORDER BY since DESC LIMIT 1) AS base_fen
         FROM coverage
-        WHERE coverage.person_id = due.person_id AND coverage.start <= :last
+        WHERE coverage.person_id = person.id AND coverage.start <= :last
             AND (coverage."end" IS NULL OR coverage."end" >= :first)
             AND (person.died_on IS NULL OR person.died_on >= :first)
+            AND NOT ({_STANDS_BACK.format(same="period")})
         ORDER BY coverage.start LIMIT 1
     ) AS insured ON true
     WHERE due.run_id = :run AND due.person_id > :after
         AND (CAST(:persons AS uuid[]) IS NULL OR due.person_id = ANY(CAST(:persons AS uuid[])))
+        AND NOT ({_STANDS_BACK.format(same="run_id")})
     ORDER BY due.person_id LIMIT :limit
     """  # noqa: S608 (no part of it comes from outside)
 )
@@ -96,7 +112,8 @@ _TOTALS = text(
         WHERE back.run_id = run_total.run_id AND back.county = run_total.county
             AND back.category = run_total.category AND back.payer = run_total.payer AND back.approved_by IS NOT NULL
             AND EXISTS (SELECT FROM person_receipt AS named WHERE named.run_id = back.run_id
-                AND named.person_id = back.person_id AND named.category = back.category AND named.payer = back.payer)
+                AND named.category = back.category AND named.payer = back.payer AND (named.person_id = back.person_id
+                    OR named.person_id IN (SELECT person_id FROM merged_person WHERE survivor_id = back.person_id)))
     ), 0) AS named_fen
     FROM run_total WHERE run_id = :run
     """
@@ -105,56 +122,74 @@ _TOTALS = text(
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person's cells of one run."""
+    """A person's cells of one run, over all records of the person."""
 
     run_id: UUID
     person_id: UUID
     period: str
     cells: Sequence[Cell]
 
+    @property
+    def owed_fen(self) -> int:
+        return sum(cell.owed_fen for cell in self.cells)
 
-def _accounts(rows: Sequence[Row[Any]]) -> list[Account]:
+
+def _accounts(rows: Sequence[Row[Any]], whose: Mapping[UUID, UUID]) -> list[Account]:
+    """Cells by run and person; `whose` says which person a record is."""
     grouped: defaultdict[tuple[UUID, UUID], list[Row[Any]]] = defaultdict(list)
     for row in rows:
-        grouped[row.run_id, row.person_id].append(row)
+        grouped[row.run_id, whose[row.person_id]].append(row)
     return [
         Account(
             run_id=run_id,
             person_id=person_id,
-            period=next((row.period for row in cells if row.period), ""),
-            cells=[
-                Cell(
-                    key=CellKey(row.county, row.category, row.payer),
-                    due_fen=int(row.due_fen),
-                    difference_fen=int(row.difference_fen),
-                    paid_fen=int(row.paid_fen),
-                    refunded_fen=int(row.refunded_fen),
-                )
-                for row in cells
-            ],
+            period=next((row.period for row in of_person if row.period), ""),
+            cells=_cells(of_person),
         )
-        for (run_id, person_id), cells in grouped.items()
+        for (run_id, person_id), of_person in grouped.items()
     ]
 
 
+def _cells(rows: Sequence[Row[Any]]) -> list[Cell]:
+    """The cells of one person, whose records may have the same ones."""
+    found: dict[CellKey, Cell] = {}
+    for row in rows:
+        key = CellKey(row.county, row.category, row.payer)
+        known = found.get(key, Cell(key=key))
+        found[key] = Cell(
+            key=key,
+            due_fen=known.due_fen + int(row.due_fen),
+            difference_fen=known.difference_fen + int(row.difference_fen),
+            paid_fen=known.paid_fen + int(row.paid_fen),
+            refunded_fen=known.refunded_fen + int(row.refunded_fen),
+        )
+    return [found[key] for key in sorted(found)]
+
+
 async def of_run(connection: AsyncConnection, run_id: UUID, persons: Collection[UUID]) -> dict[UUID, Account]:
-    """What these persons owe and paid in a run."""
-    rows = (await connection.execute(_OF_RUN, {"run": run_id, "persons": list(persons)})).all()
-    return {each.person_id: each for each in _accounts(rows)}
+    """What these persons owe and paid in a run, by the records that were asked for."""
+    whose = await MERGED.records(connection, persons)
+    rows = (await connection.execute(_OF_RUN, {"run": run_id, "persons": list(whose)})).all()
+    found = {each.person_id: each for each in _accounts(rows, whose)}
+    return {each: found[whose[each]] for each in persons if whose[each] in found}
 
 
 async def of_person(connection: AsyncConnection, person_id: UUID) -> list[Account]:
     """Everything a person owed and paid, the latest period first."""
-    accounts = _accounts((await connection.execute(_OF_PERSON, {"person": person_id})).all())
+    whose = await MERGED.records(connection, [person_id])
+    accounts = _accounts((await connection.execute(_OF_PERSONS, {"persons": list(whose)})).all(), whose)
     return sorted(accounts, key=lambda each: each.period, reverse=True)
 
 
 async def persons_of_run(
     connection: AsyncConnection, run_id: UUID, scope: Scope, *, after: UUID, limit: int
 ) -> Sequence[UUID]:
-    """Whose dues a run has, in the order of their ids."""
-    query = select(due.c.person_id).where(due.c.run_id == run_id, due.c.person_id > after)
-    found = query.where(within(scope, region=due.c.county)).order_by(due.c.person_id).limit(limit)
+    """Whose dues a run has, in the order of their ids; of two records of one person that whose due stands."""
+    merged = merged_person.alias("merged")
+    twin = and_(merged.c.person_id == due.c.person_id, merged.c.survivor_id != due.c.person_id)
+    query = select(due.c.person_id).outerjoin(merged, twin).where(due.c.run_id == run_id, due.c.person_id > after)
+    stands = text(f"NOT ({_STANDS_BACK.format(same='run_id')})")
+    found = query.where(within(scope, region=due.c.county), stands).order_by(due.c.person_id).limit(limit)
     return (await connection.execute(found)).scalars().all()
 
 
@@ -181,9 +216,9 @@ async def recounted(
     after: UUID,
     limit: int,
 ) -> Sequence[Row[Any]]:
-    """Those of a run with what is known of the month by now, in the order of their ids."""
+    """Those of a run with what is known of the month by now, once a person, in the order of their records' ids."""
     asked = {"run": run.id, "first": month.first, "last": month.last, "after": after, "limit": limit}
-    wanted = None if persons is None else list(persons)
+    wanted = None if persons is None else list(await MERGED.records(connection, persons))
     return (await connection.execute(_RECOUNTED, {**asked, "persons": wanted})).all()
 
 

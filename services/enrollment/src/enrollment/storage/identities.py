@@ -12,11 +12,13 @@ from changhu_common.resident_numbers import ResidentNumber, masked
 from changhu_common.settings import ServiceSettings
 from sqlalchemy import Row
 
+from enrollment.domain.likeness import alike
 from enrollment.storage.tables import person, rejected_row
 
 PERSON = "person"
 RESIDENT_NUMBER = "person.resident_number"
 IDENTITY = "person.identity"
+LIKENESS = "person.likeness"
 
 
 def masked_name(name: str) -> str:
@@ -62,6 +64,7 @@ class Identities:
         self._cipher: FieldCipher = settings.field_cipher()
         self._index: BlindIndex = settings.blind_index(RESIDENT_NUMBER)
         self._identity: BlindIndex = settings.blind_index(IDENTITY)
+        self._likeness: BlindIndex = settings.blind_index(LIKENESS)
 
     def index_of(self, number: str) -> bytes:
         return self._index.of(number)
@@ -96,6 +99,22 @@ class Identities:
     def identity_of(self, row: Row[Any], *, name: str) -> bytes:
         """The digest of a stored person under another name."""
         return self.identity_index(self.open(row.id, "resident_number", row.resident_number), name)
+
+    @property
+    def likeness_key(self) -> str:
+        """The key that `likeness` is made under."""
+        return self._likeness.head.decode()
+
+    def likeness(self, row: Row[Any]) -> dict[str, int | None]:
+        """Short digests of what is alike in two records of one person; a chance likeness is for a clerk to dismiss."""
+        phone = self.open(row.id, "phone", row.phone) if row.phone else None
+        number = self.open(row.id, "resident_number", row.resident_number)
+        signs = alike(name=self.name(row), number=number, phone=phone)
+        return {sign: None if said is None else self._short(sign, said) for sign, said in signs.items()}
+
+    def _short(self, sign: str, said: str) -> int:
+        digest = self._likeness.of(f"{sign}\0{said}")[len(self._likeness.head) :]
+        return int.from_bytes(digest[:8], signed=True)
 
     def rekeying(self, database: Database) -> Rekeying:
         """What moves persons and rejected rows over to the current keys."""

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from changhu_common.errors import NotFound
+from changhu_common.errors import Conflict, NotFound
 from changhu_common.events.enrollment import CoveragePeriod, PersonState, SuspendedPeriod
 from changhu_common.roles import Scope
 from changhu_common.rows import insert_rows
@@ -17,9 +17,17 @@ from sqlalchemy import FromClause, Row, any_, func, literal, select, text, updat
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from enrollment.storage.merge_tables import MERGED
 from enrollment.storage.tables import contribution_base, coverage, person, suspension
 
 Rows = list[Row[Any]]
+
+
+class RecordMerged(Conflict):
+    """Nothing more is done on a record that was merged into another."""
+
+    code = "person.merged"
+    title = "该登记已合并"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +45,30 @@ def _in(column: Any, values: Collection[Any]) -> Any:
 
 
 async def lock(connection: AsyncConnection, person_id: UUID, scope: Scope) -> Row[Any]:
-    """The person's row, locked; NotFound where there is none in scope."""
-    found = await connection.execute(select(person).where(person.c.id == person_id, in_scope(scope)).with_for_update())
-    row = found.one_or_none()
-    if row is None:
-        raise unknown_person()
+    """The person's row, locked; NotFound where there is none in scope, RecordMerged where it is another's."""
+    row = (await lock_records(connection, [person_id], scope))[person_id]
+    if survivor := (await MERGED.survivors(connection, [person_id])).get(person_id):
+        raise RecordMerged("该登记已并入另一条登记；请在保留的登记上办理。", survivor_id=str(survivor))
     return row
+
+
+async def lock_records(connection: AsyncConnection, ids: Sequence[UUID], scope: Scope) -> dict[UUID, Row[Any]]:
+    """Records by id, merged ones too, their rows locked in order; NotFound where one is missing in scope."""
+    query = select(person).where(_in(person.c.id, ids), in_scope(scope)).order_by(person.c.id).with_for_update()
+    found = {row.id: row for row in await connection.execute(query)}
+    if found.keys() < set(ids):
+        raise unknown_person()
+    return found
+
+
+async def stand_ins(connection: AsyncConnection, rows: Iterable[Row[Any]]) -> dict[UUID, Row[Any]]:
+    """For those of the records that are merged the rows of their survivors, locked."""
+    of = await MERGED.survivors(connection, [row.id for row in rows])
+    if not of:
+        return {}
+    query = select(person).where(_in(person.c.id, sorted(set(of.values())))).order_by(person.c.id).with_for_update()
+    survivors = {row.id: row for row in await connection.execute(query)}
+    return {record: survivors[survivor] for record, survivor in of.items()}
 
 
 def unknown_person() -> NotFound:

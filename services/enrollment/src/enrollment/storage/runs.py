@@ -114,9 +114,12 @@ async def add_dues(
         SELECT candidate.person_id, :period, :run, candidate.county, candidate.category,
             {counted.base}, {counted.total}, {counted.parts}, :rule
         {_OF_RULE} {counted.amounts}
-        WHERE {counted.base_there}
+        WHERE {counted.base_there} AND NOT EXISTS (
+            SELECT FROM merged_person AS twin JOIN due ON due.person_id = twin.person_id AND due.period = :period
+            WHERE twin.survivor_id = candidate.person_id
+        )
         ON CONFLICT (person_id, period) DO NOTHING
-        """
+        """  # noqa: S608 (names are ours)
     )
     asked = {"period": rule.period, "run": run.id, "rule": rule_id, "cases": _as_json(cases), **counted.words}
     return (await connection.execute(statement, asked)).rowcount

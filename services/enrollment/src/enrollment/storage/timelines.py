@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from enrollment.domain.timeline import BASE, COVERAGE, Version
+from enrollment.domain.timeline import BASE, COVERAGE, MERGE, Version
+from enrollment.storage import merges
 from enrollment.storage.tables import SPINE, version
 
 _NOW = text(
@@ -20,10 +21,12 @@ _NOW = text(
     UNION ALL SELECT 'other_benefit', recorded_at, to_jsonb(other_benefit) FROM other_benefit WHERE person_id = :person
     UNION ALL SELECT 'hospital_stay', recorded_at, to_jsonb(hospital_stay) FROM hospital_stay WHERE person_id = :person
     UNION ALL SELECT 'hardship', recorded_at, to_jsonb(hardship) FROM hardship WHERE person_id = :person
-    UNION ALL SELECT 'contribution_base', contribution_base.recorded_at, to_jsonb(contribution_base)
-        FROM contribution_base JOIN coverage ON coverage.id = contribution_base.coverage_id
-        WHERE coverage.person_id = :person
     """
+)
+# A coverage that went over to another record took its bases along; this record's days of it are told with them.
+_BASES = text(
+    "SELECT 'contribution_base' AS subject, recorded_at, to_jsonb(contribution_base) AS state"
+    " FROM contribution_base WHERE coverage_id = ANY(CAST(:coverages AS uuid[]))"
 )
 
 
@@ -34,9 +37,28 @@ async def versions_of(connection: AsyncConnection, person_id: UUID) -> list[Vers
         for row in await connection.execute(_NOW, {"person": person_id})
     ]
     earlier = await _earlier(connection, [person_id])
-    of_coverage = {UUID(each.state["id"]) for each in (*found, *earlier) if each.subject == COVERAGE}
-    bases = await _earlier(connection, sorted(of_coverage))
-    return [*found, *earlier, *(each for each in bases if each.subject == BASE)]
+    of_coverage = sorted({UUID(each.state["id"]) for each in (*found, *earlier) if each.subject == COVERAGE})
+    now = await connection.execute(_BASES, {"coverages": of_coverage})
+    bases = [Version(subject=row.subject, state=row.state, recorded_at=row.recorded_at) for row in now]
+    bases += [each for each in await _earlier(connection, of_coverage) if each.subject == BASE]
+    return [*found, *earlier, *bases, *await _merges(connection, person_id)]
+
+
+async def _merges(connection: AsyncConnection, person_id: UUID) -> list[Version]:
+    """The merges that a record took part in; one that was taken back was known until then."""
+    rows = await merges.of_records(connection, person_id)
+    reversals = {row.reverses_id: row for row in rows if row.reverses_id}
+    return [
+        Version(
+            subject=MERGE,
+            state={"id": str(row.id), "survivor_id": str(row.survivor_id), "merged_id": str(row.merged_id)},
+            recorded_at=row.decided_at,
+            replaced_at=reversals[row.id].decided_at if row.id in reversals else None,
+            reason=reversals[row.id].reason if row.id in reversals else row.reason,
+        )
+        for row in rows
+        if row.reverses_id is None
+    ]
 
 
 async def _earlier(connection: AsyncConnection, owners: list[UUID]) -> list[Version]:

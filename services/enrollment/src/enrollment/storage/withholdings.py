@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Integer
 
+from enrollment.storage.merge_tables import MERGED
 from enrollment.storage.tables import person
 from enrollment.storage.withholding_tables import withholding_batch, withholding_item
 
@@ -29,11 +30,12 @@ async def get_batch(connection: AsyncConnection, batch_id: UUID) -> Row[Any] | N
 
 async def sent_of(connection: AsyncConnection, run_id: UUID, persons: Collection[UUID]) -> set[tuple[Any, ...]]:
     """What of these persons is out with another side already: person, county, category, payer."""
+    whose = await MERGED.records(connection, persons)
     item = withholding_item.c
     query = select(item.person_id, item.county, item.category, item.payer)
-    mine = item.person_id == any_(literal(list(persons), ARRAY(item.person_id.type)))
+    mine = item.person_id == any_(literal(list(whose), ARRAY(item.person_id.type)))
     found = await connection.execute(query.where(item.run_id == run_id, item.status == "sent", mine))
-    return {tuple(row) for row in found}
+    return {(whose[row.person_id], *row[1:]) for row in found}
 
 
 async def counts(connection: AsyncConnection, batch_id: UUID) -> Sequence[Row[Any]]:

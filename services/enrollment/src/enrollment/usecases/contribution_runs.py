@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.contribution import ContributionRule, contribution_rule
 from enrollment.storage import persons, runs
+from enrollment.storage.merge_tables import MERGED
 from enrollment.storage.rules_in_sql import rule_of_json
 from enrollment.usecases.territories import SUPPLIED, refuse_outside_pool
 
@@ -181,7 +182,7 @@ class ContributionRuns:
         async with self._database.read() as connection:
             if not await persons.get(connection, [person_id], caller.scope):
                 raise persons.unknown_person()
-            rows = await runs.dues_of(connection, [person_id])
+            rows = await runs.dues_of(connection, list(await MERGED.records(connection, [person_id])))
         return [_due_view(row) for row in rows]
 
 

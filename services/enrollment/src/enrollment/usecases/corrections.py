@@ -168,7 +168,7 @@ class Corrections:
         while page := await accounts.recounted(
             tx.connection, run, rules.month, persons=person_ids, after=after, limit=ROWS_PER_STATEMENT
         ):
-            after = page[-1].person_id
+            after = page[-1].record_id
             owed = await accounts.of_run(tx.connection, run.id, [row.person_id for row in page])
             rows: list[dict[str, Any]] = []
             for row in page:

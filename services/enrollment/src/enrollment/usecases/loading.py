@@ -32,6 +32,7 @@ from enrollment.domain.registration import Registration
 from enrollment.domain.whole_file import GoodRow, WholeFile
 from enrollment.storage import incoming, persons
 from enrollment.storage.additions import COVERAGE, EVENT, PERSON, Additions, Destination, Position, Rows
+from enrollment.storage.candidates import ask_to_look
 from enrollment.storage.identities import Identities
 from enrollment.usecases.marking import Marking, change_marks
 from enrollment.usecases.persons import audited, first_base, new_coverage, unnamed_person
@@ -98,6 +99,8 @@ class Loading:
         """Load the good rows; with `choice` all, nothing where a row is bad."""
         dry = choice == "all" and bool(self._whole.errors)
         pools = {each.pool for each in self._whole.positions}
+        for pool in sorted(pools):
+            await ask_to_look(self._tx.connection, pool)
         try:
             if len(pools) == 1 and not dry and self._whole.good.height >= FIRST_LOAD_ROWS_MIN:
                 (pool,) = pools
@@ -227,15 +230,22 @@ class Loading:
         pools = {each.entered.pool for each in good}
         digests = [digest for of_row in candidates.values() for digest in of_row]
         known = {(row.pool, row.resident_number_index): row for row in await persons.known(connection, pools, digests)}
-        insured = await persons.insurance(connection, [row.id for row in known.values()])
+        # Under the number of a merged record its survivor is amended.
+        survivors = await persons.stand_ins(connection, known.values())
+        insured = await persons.insurance(connection, {survivors.get(row.id, row).id for row in known.values()})
+        lines: dict[UUID, int] = {}
         for each in good:
             keys = ((each.entered.pool, digest) for digest in candidates[each.line])
-            row = next((known[key] for key in keys if key in known), None)
-            if row is None:
+            record = next((known[key] for key in keys if key in known), None)
+            if record is None:
                 plan.new.append(each)
                 continue
-            found = amendment(entered=each.entered, known=self._known(row, insured[row.id]))
-            if isinstance(found, FieldError):
+            row = survivors.get(record.id, record)
+            found = amendment(entered=each.entered, known=self._known(record, row, insured[row.id]))
+            if (first := lines.setdefault(row.id, each.line)) != each.line:
+                reason = f"与第 {first} 行是同一人（两条登记已合并）；请只报一行"
+                plan.errors.append(FieldError("resident_number", reason, each.line))
+            elif isinstance(found, FieldError):
                 plan.errors.append(FieldError(found.field, found.reason, each.line))
             elif found == NOTHING:
                 plan.unchanged += 1
@@ -243,9 +253,10 @@ class Loading:
                 plan.amended.append((each, row, found))
         return plan
 
-    def _known(self, row: Row[Any], insured: persons.Insurance) -> KnownPerson:
+    def _known(self, record: Row[Any], row: Row[Any], insured: persons.Insurance) -> KnownPerson:
+        """A person by the record that has the row's number, which has its name too."""
         return KnownPerson(
-            name=self._identities.name(row),
+            name=self._identities.name(record),
             county=row.county,
             marks=row.marks,
             died=row.died_on is not None,

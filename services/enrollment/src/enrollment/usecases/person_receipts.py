@@ -18,6 +18,7 @@ from sqlalchemy import Row
 
 from enrollment.domain.account import Cell, CellKey, allocated
 from enrollment.storage import accounts, persons, runs
+from enrollment.storage.merge_tables import MERGED
 from enrollment.usecases.contribution_runs import unknown_run
 from enrollment.usecases.receipts import ReceiptExceedsDue, ReceiptsView, refuse_future
 
@@ -110,7 +111,9 @@ class PersonReceipts:
                 raise unknown_run()
             ids = {each.person_id for each in payments}
             known = {row.id for row in await persons.get(tx.connection, ids, caller.scope)}
-            owed = await accounts.of_run(tx.connection, run_id, ids & known)
+            whose = await MERGED.records(tx.connection, known)
+            payments = [replace(each, person_id=whose.get(each.person_id, each.person_id)) for each in payments]
+            owed = await accounts.of_run(tx.connection, run_id, {whose[each] for each in known})
             totals = await accounts.totals(tx.connection, run_id)
             open_fen = {key: each.outstanding_fen for key, each in totals.items()}
             paid: list[Allocation] = []

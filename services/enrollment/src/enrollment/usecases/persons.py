@@ -28,7 +28,7 @@ from enrollment.domain.registration import (
     refuse,
     registered,
 )
-from enrollment.storage import persons
+from enrollment.storage import candidates, persons
 from enrollment.storage.identities import Identities
 from enrollment.storage.marks import marks_with_days
 from enrollment.storage.tables import person
@@ -72,7 +72,7 @@ class SuspensionView:
 
 @dataclass(frozen=True, slots=True)
 class PersonView:
-    """A person as an answer shows him: name, number and phone masked."""
+    """A person as an answer shows him: name, number and phone masked; `merged_into` where it is another's record."""
 
     person_id: UUID
     pool: str
@@ -84,6 +84,7 @@ class PersonView:
     family_account: bool
     died_on: date | None
     revision: int
+    merged_into: UUID | None
     coverage: Sequence[CoverageView]
     suspensions: Sequence[SuspensionView]
 
@@ -160,8 +161,12 @@ def audited(entered: Registration, **more: Any) -> dict[str, Any]:
     }
 
 
-def _already_enrolled() -> AlreadyEnrolled:
-    return AlreadyEnrolled("同一公民身份号码在本统筹区只能登记一次；请查询后在原登记上办理。")
+def _already_enrolled(caller: Caller, row: Row[Any] | None = None) -> AlreadyEnrolled:
+    """The refusal, with whose number it is where the caller may know."""
+    detail = "同一公民身份号码在本统筹区只能登记一次；请查询后在原登记上办理。"
+    if row is None or not caller.scope.covers(pool=row.pool, county=row.county):
+        return AlreadyEnrolled(detail)
+    return AlreadyEnrolled(detail, person_id=str(row.id))
 
 
 class Persons:
@@ -179,18 +184,20 @@ class Persons:
             territory = await territory_of(tx.connection, caller.scope, today=day_of(tx.now))
             entered = registered(claim, territory)
             # Under an older index key the unique index alone would not find him.
-            candidates = self._identities.candidates(entered.resident_number)
-            if await persons.known(tx.connection, [entered.pool], candidates):
-                raise _already_enrolled()
+            digests = self._identities.candidates(entered.resident_number)
+            if found := await persons.known(tx.connection, [entered.pool], digests):
+                survivors = await persons.stand_ins(tx.connection, found)
+                raise _already_enrolled(caller, survivors.get(found[0].id, found[0]))
             person_id, coverage_id = new_id(), new_id()
             added = await persons.add(tx.connection, [new_person(entered, self._identities, person_id)])
             if not added:
-                raise _already_enrolled()
+                raise _already_enrolled(caller)
             await persons.add_coverage(tx.connection, [new_coverage(entered, person_id, coverage_id)])
             await persons.set_bases(tx.connection, first_base(entered, coverage_id))
             row = (await persons.get(tx.connection, [person_id], caller.scope))[0]
             if guardian is not None:
                 await name_guardian(tx, caller=caller, ward=row, named=guardian, since=entered.start)
+            await candidates.look_again(tx.connection, row.pool, person_id)
             insured = (await persons.insurance(tx.connection, [person_id]))[person_id]
             tx.emit(persons.state(PersonEnrolled, row, insured))
             tx.record(AuditEntry("person.enrolled", "person", person_id, after=audited(entered)))
@@ -211,6 +218,8 @@ class Persons:
                 await tx.connection.execute(update(person).where(person.c.id == person_id).values(**changed))
                 if "county" in changed:
                     await tell(tx, {person_id: PersonUpdated})
+                if changed.keys() & {"name", "phone"}:
+                    await candidates.look_again(tx.connection, row.pool, person_id)
                 shown = ("county", "marks")
                 tx.record(
                     AuditEntry(
@@ -273,7 +282,11 @@ class Persons:
         number = ResidentNumber.parse(resident_number, today=today)
         async with self._database.read() as connection:
             rows = await persons.with_numbers(connection, self._identities.candidates(number), caller.scope)
-            return await self._views(connection, rows)
+            of = await MERGED.survivors(connection, [row.id for row in rows])
+            survivors = {row.id: row for row in await persons.get(connection, list(of.values()), caller.scope)}
+            # Who may not see the survivor still sees the record under which the number stands.
+            found = {row.id: row for row in (survivors.get(of.get(each.id, each.id), each) for each in rows)}
+            return await self._views(connection, [found[each] for each in sorted(found)])
 
     async def page(self, *, caller: Caller, pool: str, after: UUID | None, limit: int) -> PersonPage:
         async with self._database.read() as connection:
@@ -288,10 +301,12 @@ class Persons:
         return (await self._views(connection, rows))[0]
 
     async def _views(self, connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[PersonView]:
-        insured = await persons.insurance(connection, [row.id for row in rows])
-        return [self._view(row, insured[row.id]) for row in rows]
+        ids = [row.id for row in rows]
+        insured = await persons.insurance(connection, ids)
+        merged = await MERGED.survivors(connection, ids)
+        return [self._view(row, insured[row.id], merged.get(row.id)) for row in rows]
 
-    def _view(self, row: Row[Any], insured: persons.Insurance) -> PersonView:
+    def _view(self, row: Row[Any], insured: persons.Insurance, merged_into: UUID | None = None) -> PersonView:
         identity = self._identities.masked(row)
         return PersonView(
             person_id=row.id,
@@ -304,6 +319,7 @@ class Persons:
             family_account=row.family_account,
             died_on=row.died_on,
             revision=row.revision,
+            merged_into=merged_into,
             coverage=[
                 CoverageView(
                     coverage_id=each.id,

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.account import CellKey, refundable_fen
 from enrollment.storage import accounts, persons, runs
+from enrollment.storage.merge_tables import MERGED
 from enrollment.usecases.contribution_runs import unknown_run
 from enrollment.usecases.receipts import refuse_future
 
@@ -79,6 +80,7 @@ class Refunds:
                 raise unknown_run()
             if not await persons.get(tx.connection, [person_id], caller.scope):
                 raise persons.unknown_person()
+            person_id = await MERGED.survivor(tx.connection, person_id)
             key, period = await self._cell(tx.connection, run_id, person_id, category, payer)
             await self._refuse_excess(tx.connection, run_id, person_id, key, amount_fen)
             row = {

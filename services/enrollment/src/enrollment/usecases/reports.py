@@ -155,10 +155,12 @@ class Reports:
         self, tx: Transaction, plan: _Plan, rows: Sequence[Good], pool: str, kind: FactKind, caller: Caller
     ) -> None:
         digests = {line: self._identities.candidates(told.number) for line, told in rows if told.number}
+        found = await persons.known(tx.connection, [pool], [each for some in digests.values() for each in some])
+        survivors = await persons.stand_ins(tx.connection, found)
         known = {
-            row.resident_number_index: row
-            for row in await persons.known(tx.connection, [pool], [each for some in digests.values() for each in some])
-            if caller.scope.covers(pool=row.pool, county=row.county)
+            row.resident_number_index: person
+            for row in found
+            if caller.scope.covers(pool=pool, county=(person := survivors.get(row.id, row)).county)
         }
         table = SORTS["hospital_stays" if kind == "deaths" else kind].table
         facts = await reports.known_facts(tx.connection, table, {row.id for row in known.values()})

@@ -13,6 +13,7 @@ from changhu_common.rows import insert_rows
 from sqlalchemy import select
 
 from enrollment.storage import persons
+from enrollment.storage.merge_tables import MERGED
 from enrollment.storage.transfer_tables import transfer
 
 
@@ -59,7 +60,8 @@ class Transfers:
         async with self._database.read() as connection:
             if not await persons.get(connection, [person_id], caller.scope):
                 raise persons.unknown_person()
-            query = select(transfer).where(transfer.c.person_id == person_id).order_by(transfer.c.day, transfer.c.id)
+            records = await MERGED.records(connection, [person_id])
+            query = select(transfer).where(transfer.c.person_id.in_(records)).order_by(transfer.c.day, transfer.c.id)
             return [
                 TransferView(
                     row.id,

@@ -124,7 +124,7 @@ class Withholdings:
                 for person_id, account in (await accounts.of_run(tx.connection, run.id, ids)).items():
                     for cell in account.cells:
                         fen = min(cell.outstanding_fen, open_fen.get(cell.key, 0))
-                        if cell.key.payer not in PAYERS_OF[side] or fen <= 0 or (person_id, *cell.key) in sent:
+                        if cell.key.payer not in PAYERS_OF[side] or fen <= 0 or (account.person_id, *cell.key) in sent:
                             continue
                         number += 1
                         ids_of = {"batch_id": batch["id"], "number": number, "run_id": run.id, "person_id": person_id}

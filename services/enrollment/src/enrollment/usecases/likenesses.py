@@ -1,0 +1,72 @@
+"""Everybody is looked at once for what is alike in two records of one person, beside whatever else goes on.
+
+Names and numbers are opened a chunk at a time and only their keyed digests are kept; a first load is not
+held up by it. Whoever is registered or corrected is looked at right after.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from changhu_common.database import Actor, Database
+from changhu_common.ids import new_id
+from changhu_common.relay import IDLE_SECONDS
+from changhu_common.stopping import pause
+from sqlalchemy import Row
+
+from enrollment.storage import candidates
+from enrollment.storage.identities import Identities
+
+PERSONS_PER_STEP = 2_000  # opened and compared in a fraction of a second
+ACTOR = Actor("likenesses", "itself")
+
+log = structlog.get_logger()
+
+
+class Likenesses:
+    """Finds pairs of records for the clerk's list."""
+
+    def __init__(self, database: Database, identities: Identities) -> None:
+        self._database = database
+        self._identities = identities
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look until `stop`; the step in hand is finished."""
+        caught_up = False
+        while not stop.is_set():
+            try:
+                if not caught_up:
+                    await self.catch_up()
+                    caught_up = True
+                if await self.look():
+                    continue
+            except Exception as failure:
+                log.warning("search for double records interrupted", error=repr(failure))
+            await pause(stop, IDLE_SECONDS)
+
+    async def catch_up(self) -> None:
+        """Wish for those who were looked at under another key: digests of two keys never agree."""
+        async with self._database.change(ACTOR) as tx:
+            for pool in await candidates.pools_under_other_keys(tx.connection, self._identities.likeness_key):
+                await candidates.ask_to_look(tx.connection, pool)
+
+    async def look(self) -> bool:
+        """Look at the next persons that are wished for; whether there was a wish."""
+        async with self._database.change(ACTOR) as tx:
+            wish = await candidates.take_wish(tx.connection)
+            if wish is None:
+                return False
+            key = self._identities.likeness_key
+            found = await candidates.unseen(tx.connection, wish, key=key, limit=PERSONS_PER_STEP)
+            rows = await asyncio.to_thread(self._digests, found, wish.pool, key)
+            await candidates.keep_likenesses(tx.connection, rows)
+            pairs = await candidates.pairs(tx.connection, [row.id for row in found])
+            state = {"status": "open", "reason": None, "decided_by": None, "decided_at": None}
+            await candidates.add(tx.connection, [{"id": new_id(), **row._asdict(), **state} for row in pairs])
+            if len(found) == PERSONS_PER_STEP:
+                await candidates.ask_to_look(tx.connection, wish.pool, first=found[-1].id, last=wish.last)
+            return True
+
+    def _digests(self, found: Sequence[Row[Any]], pool: str, key: str) -> list[dict[str, Any]]:
+        return [{"person_id": row.id, "pool": pool, "key": key, **self._identities.likeness(row)} for row in found]
