@@ -31,6 +31,7 @@ from enrollment.domain.registration import (
 from enrollment.storage import candidates, persons
 from enrollment.storage.identities import Identities
 from enrollment.storage.marks import marks_with_days
+from enrollment.storage.merge_tables import MERGED
 from enrollment.storage.tables import person
 from enrollment.usecases.families import NamedGuardian, name_guardian
 from enrollment.usecases.marking import Marking, change_marks
