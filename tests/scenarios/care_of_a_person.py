@@ -84,14 +84,8 @@ class CareOfAPerson:
             {"prices": [{"item": item, "price_fen": price_fen, "start": first}]},
             desk,
         )
-        plan = {
-            "person_id": self.person,
-            "organization_id": provider,
-            "mode": self.mode,
-            "items": [item],
-            "start": first,
-        }
-        planned = await self.post("provider-registry", "/care-plans", plan, desk)
+        of = {"person_id": self.person, "organization_id": provider, "mode": self.mode}
+        planned = await self.post("provider-registry", "/care-plans", {**of, "items": [item], "start": first}, desk)
         await self.post("provider-registry", f"/care-plans/{planned['plan_id']}/confirmation", {}, self.insured)
         place = {"latitude": 30.0, "longitude": 110.0}
         visit = {
