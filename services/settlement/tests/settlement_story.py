@@ -13,6 +13,7 @@ from uuid import UUID
 import httpx
 from changhu_common.events import Event
 from changhu_common.events.assessment import AssessmentPublished
+from changhu_common.events.budget import BudgetAnswer, BudgetReserved
 from changhu_common.events.care import DeliveredItem, ServiceDelivered
 from changhu_common.events.enrollment import CoveragePeriod, PersonEnrolled
 from changhu_common.events.policy import PolicyValueApproved
@@ -172,14 +173,23 @@ class Settlement:
     async def step(self, statement_id: str, step: str, role: Role, **body: Any) -> httpx.Response:
         return await self.running.post(f"/statements/{statement_id}/{step}", self.who(role), body)
 
-    async def approved(self, month: str = "2026-07") -> dict[str, Any]:
-        """Close a month and take its statement up to approval."""
+    async def budget(self, statement_id: str, answer: type[BudgetAnswer] = BudgetReserved, **said: Any) -> None:
+        """Let the fund's budget answer, by default that the statement may be paid."""
+        usual: dict[str, Any] = {"pool": POOL, "year": 2026, "revision": 1, "fund_fen": 0}
+        usual |= {"statement_id": statement_id, "organization_id": self.organisation}
+        usual |= {"basis": "within_budget"} if answer is BudgetReserved else {}
+        await self.hear(answer(**usual | said))
+
+    async def approved(self, month: str = "2026-07", *, reserved: bool = True) -> dict[str, Any]:
+        """Close a month and take its statement up to approval; the budget bears it unless the test says otherwise."""
         closed = await self.close(month)
         assert closed.status_code == 201, closed.text
         statement_id = closed.json()["statement_id"]
         for step, role in (("review", REVIEW), ("approval", APPROVAL)):
             answer = await self.step(statement_id, step, role)
             assert answer.status_code == 200, answer.text
+        if reserved:
+            await self.budget(statement_id)
         return dict(answer.json())
 
     async def pay(self, statement_id: str, reference: str = "B1") -> httpx.Response:

@@ -101,6 +101,7 @@ async def settled(settlement: Settlement, random: Random, organisation: UUID, mo
     if fate == "paid":
         await settlement.step(statement_id, "review", REVIEW)
         await settlement.step(statement_id, "approval", APPROVAL)
+        await settlement.budget(statement_id)
         paid = await settlement.pay(statement_id)
         # An earlier one that is still open keeps this one from approval.
         refused = {"statement.to_recover", "statement.wrong_status"}

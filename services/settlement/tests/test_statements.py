@@ -171,6 +171,7 @@ async def test_entry_review_approval_and_payment_are_four_people(settlement: Set
     assert await step("approval", APPROVAL, "reviewer") == (403, "post.not_separated")
     assert await step("approval", APPROVAL, enterer) == (403, "post.not_separated")
     assert await step("approval", APPROVAL, "approver") == (200, "approved")
+    await settlement.budget(statement_id)
     bank = {"bank_reference": "B1", "paid_on": "2026-08-02"}
     assert await step("payment", CASHIER, "approver", **bank) == (403, "post.not_separated")
     assert await step("payment", CASHIER, "cashier", **bank) == (200, "paid")

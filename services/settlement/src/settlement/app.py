@@ -7,7 +7,7 @@ from changhu_common.service import Parts, Resources, Service
 
 from settlement.api.enquiries import enquiries_router
 from settlement.api.statements import statements_router
-from settlement.consumers.facts import SUBSCRIPTION
+from settlement.consumers.facts import FACTS, SUBSCRIPTION
 from settlement.storage.tables import METADATA, SPINE
 from settlement.usecases.closing import Closing, Lag
 from settlement.usecases.enquiries import Enquiries
@@ -17,7 +17,7 @@ from settlement.usecases.statements import Statements
 
 def build(resources: Resources) -> Parts:
     async def lag() -> Mapping[str, int]:
-        behind = await resources.bus.lag(group=SUBSCRIPTION.group, topics=SUBSCRIPTION.topic_names)
+        behind = await resources.bus.lag(group=SUBSCRIPTION.group, topics=[topic.name for topic in FACTS])
         return {each.topic: each.messages for each in behind}
 
     return parts(resources, lag)

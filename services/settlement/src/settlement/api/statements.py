@@ -1,7 +1,7 @@
 """Statements over HTTP: entry, review, approval, rejection, payment, and what stands in them."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from changhu_common.auth import allow
@@ -86,11 +86,21 @@ def statements_router(closing: Closing, statements: Statements) -> APIRouter:
         month: MonthText | None = None,
         organization_id: UUID | None = None,
         status: str | None = None,
+        budget: Literal["asked", "reserved", "exceeded"] | None = None,
         after: UUID | None = None,
     ) -> list[StatementView]:
-        """Statements, newest first; `after` is the last one of the page before."""
+        """Statements, newest first; `after` is the last one of the page before.
+
+        `budget=exceeded` shows the approved ones that the budget cannot bear (超预算).
+        """
         return await statements.some(
-            caller=caller, pool=pool, month=month, organization_id=organization_id, status=status, after=after
+            caller=caller,
+            pool=pool,
+            month=month,
+            organization_id=organization_id,
+            status=status,
+            budget=budget,
+            after=after,
         )
 
     @router.get("/statements/{statement_id}")

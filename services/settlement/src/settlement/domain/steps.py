@@ -1,6 +1,7 @@
 """A statement goes from entry to review, approval and payment, each step by another person.
 
-Only what was entered or reviewed can be rejected; only what was approved can be paid.
+Only what was entered or reviewed can be rejected, or what was approved beyond the budget; only what
+was approved can be paid.
 """
 
 from collections.abc import Iterable, Sequence
@@ -97,16 +98,21 @@ class ToRecover(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """A step that somebody wants to take on a statement that stands at `status` after the steps of `done_by`."""
+    """A step that somebody wants to take on a statement that stands at `status` after the steps of `done_by`.
+
+    `over_budget`: it was approved, and the fund's budget cannot bear it.
+    """
 
     step: Step
     status: str
     subject: str
     done_by: tuple[str | None, ...]
+    over_budget: bool = False
 
 
 def refuse_wrong_step(doing: Doing) -> None:
-    if doing.status not in BEFORE[doing.step]:
+    sent_back = doing.step == "rejection" and doing.status == "approved" and doing.over_budget
+    if doing.status not in BEFORE[doing.step] and not sent_back:
         raise WrongStep(
             f"结算单当前为“{STATUSES[doing.status]}”，不能办理这一步；请刷新后按顺序办理。", current=doing.status
         )

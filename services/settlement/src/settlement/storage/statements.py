@@ -7,23 +7,34 @@ from uuid import UUID
 from changhu_common.roles import Scope
 from changhu_common.rows import insert_rows
 from changhu_common.scoped_rows import within
-from sqlalchemy import Row, select, text, update
+from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from settlement.storage.tables import agreement, payment, statement, statement_line
+from settlement.storage.tables import agreement, budget_answer, payment, statement, statement_line
 
 Found = Row[*tuple[Any, ...]]
 
+# A statement with what the budget answered of it last.
+_STATEMENTS = select(
+    statement,
+    budget_answer.c.state.label("budget"),
+    budget_answer.c.basis.label("budget_basis"),
+    budget_answer.c.warned.label("budget_warned"),
+    budget_answer.c.short.label("budget_short"),
+).outerjoin(budget_answer, budget_answer.c.statement_id == statement.c.id)
+
 # Each line of the organisation that is undecided, or comes to something else than what statements hold of it:
 # once for each book that it has money in. A line that moved behind the closing month is worth nothing up to it.
+# What was settled under a merged record stands in the survivor's book: only the difference is settled anew.
 _OPEN = text("""
 WITH book AS (
-    SELECT sl.line_id, p.person_id, p.month, p.county, p.category,
+    SELECT sl.line_id, coalesce(m.survivor_id, p.person_id) AS person_id, p.month, p.county, p.category,
            sum(sl.cost_fen)::bigint AS cost_fen, sum(sl.fund_fen)::bigint AS fund_fen,
            sum(sl.person_fen)::bigint AS person_fen
     FROM statement s JOIN payment p ON p.statement_id = s.id JOIN statement_line sl ON sl.payment_id = p.id
+    LEFT JOIN merged_person m ON m.person_id = p.person_id
     WHERE s.organization_id = :organization_id AND s.status <> 'rejected'
-    GROUP BY sl.line_id, p.person_id, p.month, p.county, p.category
+    GROUP BY sl.line_id, coalesce(m.survivor_id, p.person_id), p.month, p.county, p.category
 ), open AS (
     SELECT l.id FROM line l LEFT JOIN book b ON b.line_id = l.id
     WHERE l.organization_id = :organization_id AND (l.month <= :month OR b.line_id IS NOT NULL)
@@ -41,11 +52,17 @@ FROM open JOIN line l USING (id) LEFT JOIN book b ON b.line_id = l.id
 ORDER BY l.person_id, l.at, l.id, b.month, b.county, b.category
 """)
 _FIRST_PAYMENTS = text("""
-SELECT DISTINCT ON (p.person_id, p.month) p.person_id, p.month, p.id
-FROM unnest(CAST(:persons AS uuid[]), CAST(:months AS text[])) AS w (person_id, month)
-JOIN payment p ON p.organization_id = :organization_id AND p.person_id = w.person_id AND p.month = w.month
+WITH w AS (
+    SELECT * FROM unnest(CAST(:persons AS uuid[]), CAST(:months AS text[])) AS w (person_id, month)
+), record AS (
+    SELECT person_id, person_id AS record_id, month FROM w
+    UNION SELECT w.person_id, m.person_id, w.month FROM w JOIN merged_person m ON m.survivor_id = w.person_id
+)
+SELECT DISTINCT ON (r.person_id, r.month) r.person_id, r.month, p.id
+FROM record r
+JOIN payment p ON p.organization_id = :organization_id AND p.person_id = r.record_id AND p.month = r.month
 JOIN statement s ON s.id = p.statement_id AND s.status <> 'rejected'
-ORDER BY p.person_id, p.month, s.entered_at, s.id, p.id
+ORDER BY r.person_id, r.month, s.entered_at, s.id, p.id
 """)
 _CLAUSES = text("""
 SELECT f->>'code' AS code, f->>'clause' AS clause, f->>'parameter' AS parameter, f->>'status' AS status,
@@ -72,7 +89,7 @@ async def standing(connection: AsyncConnection, *, organization_id: UUID, month:
     """The statement of an organisation and month that was not rejected."""
     return (
         await connection.execute(
-            select(statement).where(
+            _STATEMENTS.where(
                 statement.c.organization_id == organization_id,
                 statement.c.month == month,
                 statement.c.status != "rejected",
@@ -117,8 +134,8 @@ async def add(
 async def one(connection: AsyncConnection, *, statement_id: UUID, scope: Scope, locked: bool = False) -> Found | None:
     """A statement in scope, locked until the transaction ends where it is to be changed."""
     where = within(scope, region=statement.c.county, organisation=statement.c.organization_id)
-    asked = select(statement).where(statement.c.id == statement_id, where)
-    return (await connection.execute(asked.with_for_update() if locked else asked)).one_or_none()
+    asked = _STATEMENTS.where(statement.c.id == statement_id, where)
+    return (await connection.execute(asked.with_for_update(of=statement) if locked else asked)).one_or_none()
 
 
 async def some(
@@ -129,16 +146,19 @@ async def some(
     month: str | None = None,
     organization_id: UUID | None = None,
     status: str | None = None,
+    budget: str | None = None,
     after: UUID | None = None,
     rows_max: int,
 ) -> Sequence[Found]:
-    """Statements in scope, newest first."""
+    """Statements in scope, newest first; `budget` tells approved ones apart by how they stand before it."""
     asked = {"pool": pool, "month": month, "organization_id": organization_id, "status": status}
     where = [statement.c[name] == value for name, value in asked.items() if value is not None]
+    if budget is not None:
+        where += [statement.c.status == "approved", func.coalesce(budget_answer.c.state, "asked") == budget]
     if after is not None:
         where.append(statement.c.id < after)
     where.append(within(scope, region=statement.c.county, organisation=statement.c.organization_id))
-    query = select(statement).where(*where).order_by(statement.c.id.desc()).limit(rows_max)
+    query = _STATEMENTS.where(*where).order_by(statement.c.id.desc()).limit(rows_max)
     return (await connection.execute(query)).all()
 
 
@@ -174,10 +194,22 @@ async def approved(connection: AsyncConnection, organization_id: UUID) -> Sequen
     """What waits for payment at an organisation, oldest first, locked."""
     return (
         await connection.execute(
-            select(statement)
-            .where(statement.c.organization_id == organization_id, statement.c.status == "approved")
+            _STATEMENTS.where(statement.c.organization_id == organization_id, statement.c.status == "approved")
             .order_by(statement.c.id)
-            .with_for_update()
+            .with_for_update(of=statement)
+        )
+    ).all()
+
+
+async def parts(connection: AsyncConnection, statement_id: UUID) -> Sequence[Found]:
+    """What a statement's payments ask of the fund, by county and category, and how many they are."""
+    moving = func.count().label("payments")
+    return (
+        await connection.execute(
+            select(payment.c.county, payment.c.category, func.sum(payment.c.fund_fen).label("fund_fen"), moving)
+            .where(payment.c.statement_id == statement_id, payment.c.fund_fen != 0)
+            .group_by(payment.c.county, payment.c.category)
+            .order_by(payment.c.county, payment.c.category)
         )
     ).all()
 

@@ -4,6 +4,7 @@ Facts are kept with their revision, voided ones too. Lines and periods can be ma
 facts; what a statement holds is never changed.
 """
 
+from changhu_common.merged_persons import MergedPersons, add_merged_persons
 from changhu_common.spine import add_spine, new_metadata
 from changhu_policies.projection import SuppliedValues, add_supplied_values
 from sqlalchemy import (
@@ -30,10 +31,16 @@ from sqlalchemy.dialects.postgresql import JSONB
 METADATA = new_metadata()
 SPINE = add_spine(METADATA)
 SUPPLIED = SuppliedValues(add_supplied_values(METADATA))
+MERGED = MergedPersons(add_merged_persons(METADATA))
 
 
 def _days(*, closed: bool = False) -> tuple[Column[object], Column[object]]:
     return Column("start", Date, nullable=False), Column("end", Date, nullable=not closed)
+
+
+def _whose(*, index: bool = False) -> tuple[Column[object], Column[object]]:
+    """The person, and the merged record of the person that it was told of; None where it was told of the person."""
+    return Column("person_id", Uuid, nullable=False, index=index), Column("merged_id", Uuid)
 
 
 def _amounts() -> list[Column[int]]:
@@ -67,14 +74,14 @@ person = _projection(
 hospital_stay = _projection(
     "hospital_stay",
     "stay_id",
-    Column("person_id", Uuid, nullable=False, index=True),
+    *_whose(index=True),
     *_days(),
     Column("void", Boolean, nullable=False),
 )
 other_benefit = _projection(
     "other_benefit",
     "benefit_id",
-    Column("person_id", Uuid, nullable=False, index=True),
+    *_whose(index=True),
     Column("kind", Text, nullable=False),
     *_days(),
     Column("void", Boolean, nullable=False),
@@ -82,7 +89,7 @@ other_benefit = _projection(
 conclusion = _projection(
     "conclusion",
     "conclusion_id",
-    Column("person_id", Uuid, nullable=False, index=True),
+    *_whose(index=True),
     Column("scale", Text, nullable=False),
     Column("scale_version", Text, nullable=False),
     Column("grade", Integer, nullable=False),
@@ -105,7 +112,7 @@ price_list = _projection("price_list", "organization_id", Column("prices", JSONB
 service = _projection(
     "service",
     "visit_id",
-    Column("person_id", Uuid, nullable=False),
+    *_whose(),
     Column("organization_id", Uuid, nullable=False),
     Column("county", Text, nullable=False),
     Column("mode", Text, nullable=False),
@@ -246,3 +253,13 @@ statement_line = Table(
     CheckConstraint("cost_fen <> 0 OR fund_fen <> 0", name="not_zero"),
 )
 Index("ix_statement_line_line_id", statement_line.c.line_id)
+
+# What the fund's budget answered of a statement last: reserved, exceeded or released.
+budget_answer = _projection(
+    "budget_answer",
+    "statement_id",
+    Column("state", Text, nullable=False),
+    Column("basis", Text),
+    Column("warned", Boolean, nullable=False),
+    Column("short", JSONB, nullable=False),
+)

@@ -9,17 +9,18 @@ from changhu_common.database import Transaction
 from changhu_common.errors import FieldError, InvalidInput
 from changhu_common.events import Envelope, Event
 from changhu_common.events.assessment import Conclusion
+from changhu_common.events.budget import BudgetAnswer
 from changhu_common.events.care import Service
-from changhu_common.events.enrollment import HospitalStay, OtherBenefit, PersonState
+from changhu_common.events.enrollment import HospitalStay, Merge, OtherBenefit, PersonState
 from changhu_common.events.policy import PolicyValueApproved
 from changhu_common.events.provider import AgreementState, PricesPublished
 from changhu_common.periods import day_of
 from sqlalchemy import Row
 
 from settlement.domain.decision import period_of
-from settlement.storage import accounts, projections
+from settlement.storage import accounts, budget, projections
 from settlement.storage.facts import Window
-from settlement.storage.tables import SUPPLIED
+from settlement.storage.tables import MERGED, SUPPLIED
 from settlement.usecases.recounting import RECOUNT_PERSONS_MAX, packs_of, recount
 
 OF_A_PERSON = (PersonState, HospitalStay, OtherBenefit, Conclusion)
@@ -32,23 +33,32 @@ async def apply(transaction: Transaction, envelopes: Sequence[Envelope]) -> None
     events: list[Event] = [envelope.event for envelope in envelopes]
     _refuse_nonsense(events)
     values = [event for event in events if isinstance(event, PolicyValueApproved)]
+    merges = [event for event in events if isinstance(event, Merge)]
     services = [event for event in events if isinstance(event, Service)]
     about = {event.person_id for event in events if isinstance(event, OF_A_PERSON)}
     changed = {event.organization_id for event in events if isinstance(event, OF_AN_ORGANISATION)}
 
     # Whoever brings a first service waits for who changes a price or a value, and is not overlooked by them.
     pools = {value.pool for value in values} | {service.pool for service in services}
-    await accounts.hold(connection, map(accounts.account_of_pool, pools), shared=not values)
+    shared = [accounts.MERGES, *map(accounts.account_of_pool, pools)]
+    await accounts.hold(connection, shared, shared=not values and not merges)
     await accounts.hold(connection, changed | {each.organization_id for each in services}, shared=not changed)
     await SUPPLIED.keep(transaction, values)
     served = await _served(transaction, sorted(changed), sorted({value.pool for value in values}))
-    held = {each.person_id for each in services} | about | served
+    handed = await MERGED.keep(connection, merges)
+    about |= {person for each in handed for person in (each.before, each.now)}
+    told_of = {each.person_id for each in services} | about
+    survivors = await MERGED.survivors(connection, told_of)
+    held = told_of | set(survivors.values()) | served
     await accounts.hold(connection, held)
+    await projections.rehome(connection, handed)
 
-    moved = await projections.keep(connection, events)
+    await budget.keep(connection, [event for event in events if isinstance(event, BudgetAnswer)])
+    moved = await projections.keep(connection, events, survivors)
     # A pack that cannot be read fails here, with the value that spoils it, and not at everybody's next visit.
     packs = await packs_of(connection, pools)
-    windows = [Window(person_id) for person_id in about | served]
+    windows = [Window(survivors.get(each, each)) for each in about | served]
+    windows += [Window(each.before) for each in handed]
     for row in moved:
         for person_id, pool, started_at in _places(row):
             # Of two pools of one visit the other one's pack is not in hand: then the person is counted whole.

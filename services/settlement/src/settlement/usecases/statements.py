@@ -14,11 +14,12 @@ from uuid import UUID
 
 from changhu_common.database import AskedChange, AuditEntry, Database, Transaction
 from changhu_common.errors import FieldError, InvalidInput, NotFound
-from changhu_common.events.settlement import PaymentSettled, StatementApproved, StatementRejected
+from changhu_common.events.settlement import PaymentSettled, StatementApproved, StatementPart, StatementRejected
 from changhu_common.ids import named_id
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller
 
+from settlement.domain.budget import refuse_unless_reserved
 from settlement.domain.steps import (
     Doing,
     EarlierStatement,
@@ -35,6 +36,7 @@ from settlement.usecases.views import (
     PaidView,
     StatementDetail,
     StatementView,
+    budget_of,
     payment_view,
     statement_view,
 )
@@ -66,7 +68,7 @@ class Statements:
                     "该机构更早的结算单尚未审批或退回，请先办理更早的结算单。", statement_id=str(earlier)
                 )
             done = {"status": "approved", "approved_by": caller.subject, "approved_at": transaction.now}
-            transaction.emit(StatementApproved(**_decided(transaction, head)))
+            transaction.emit(StatementApproved(**_decided(transaction, head), parts=await _parts(transaction, head.id)))
             return transaction.answer(await _end(transaction, head, "approval", done))
 
     async def reject(self, *, caller: Caller, asked: AskedChange, statement_id: UUID, reason: str) -> StatementView:
@@ -87,7 +89,7 @@ class Statements:
     async def pay(
         self, *, caller: Caller, asked: AskedChange, statement_id: UUID, bank_reference: str, paid_on: date
     ) -> PaidView:
-        """Record that the bank paid; each payment is told once."""
+        """Record that the bank paid what the budget has reserved; each payment is told once."""
         async with self._database.change(asked) as transaction:
             head = await _begin(transaction, caller, statement_id, "payment")
             if paid_on > day_of(transaction.now):
@@ -98,6 +100,7 @@ class Statements:
                 paid = list(waiting)
                 for each in paid:
                     refuse_unless_allowed(_doing("payment", caller, each))
+            refuse_unless_reserved({each.id: budget_of(each) for each in paid})
             transfer_fen = transfer_of([each.fund_fen for each in paid])
             done = {
                 "status": "paid",
@@ -191,7 +194,8 @@ async def _begin(transaction: Transaction, caller: Caller, statement_id: UUID, s
 
 def _doing(step: Step, caller: Caller, head: Found) -> Doing:
     done_by = (head.entered_by, head.reviewed_by, head.approved_by)
-    return Doing(step=step, status=head.status, subject=caller.subject, done_by=done_by)
+    over_budget = head.budget == "exceeded"
+    return Doing(step=step, status=head.status, subject=caller.subject, done_by=done_by, over_budget=over_budget)
 
 
 async def _end(transaction: Transaction, head: Found, step: Step, done: dict[str, Any]) -> StatementView:
@@ -208,3 +212,13 @@ def _decided(transaction: Transaction, head: Found) -> dict[str, Any]:
     copied = ("organization_id", "pool", "month", "fund_fen", "person_fen", "cost_fen")
     decided = {"statement_id": head.id, "decided_on": day_of(transaction.now)}
     return decided | {name: getattr(head, name) for name in copied}
+
+
+async def _parts(transaction: Transaction, statement_id: UUID) -> tuple[StatementPart, ...]:
+    """What the statement asks of the fund's budget."""
+    return tuple(
+        StatementPart(
+            county=row.county, category=row.category or NOT_INSURED, fund_fen=int(row.fund_fen), payments=row.payments
+        )
+        for row in await statements.parts(transaction.connection, statement_id)
+    )

@@ -9,6 +9,8 @@ from uuid import UUID
 from changhu_common.periods import SHANGHAI
 from sqlalchemy import Row
 
+from settlement.domain.budget import BudgetStanding, standing
+
 Found = Row[*tuple[Any, ...]]
 
 
@@ -106,7 +108,10 @@ class ClauseView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementView:
-    """A statement (结算单). `payments` and `adjustments` count them; adjustments are among the payments."""
+    """A statement (结算单). `payments` and `adjustments` count them; adjustments are among the payments.
+
+    `budget` says what an approved one still waits for before it may be paid.
+    """
 
     statement_id: UUID
     organization_id: UUID
@@ -129,6 +134,7 @@ class StatementView:
     paid_by: str | None
     paid_on: date | None
     bank_reference: str | None
+    budget: BudgetStanding | None
 
 
 def statement_view(row: Found, **changed: Any) -> StatementView:
@@ -136,11 +142,23 @@ def statement_view(row: Found, **changed: Any) -> StatementView:
     return StatementView(
         statement_id=told["id"],
         to_recover=told["fund_fen"] < 0 and told["status"] != "paid",
+        budget=budget_of(row) if told["status"] == "approved" else None,
         **{
             name: told[name]
             for name in StatementView.__dataclass_fields__
-            if name not in {"statement_id", "to_recover"}
+            if name not in {"statement_id", "to_recover", "budget"}
         },
+    )
+
+
+def budget_of(row: Found) -> BudgetStanding:
+    """How a statement stands before the budget, as it was told last."""
+    return standing(
+        pool=row.pool,
+        state=row.budget,
+        basis=row.budget_basis,
+        warned=bool(row.budget_warned),
+        short=row.budget_short or (),
     )
 
 
