@@ -1,8 +1,10 @@
 """A service as small as can be, for the frame's own tests: it keeps the last name it heard of an organisation."""
 
+import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from changhu_common.auth import allow
@@ -17,6 +19,7 @@ from changhu_common.roles import Caller, Role
 from changhu_common.rows import insert_rows
 from changhu_common.service import Parts, Resources, Service
 from changhu_common.spine import add_spine, new_metadata
+from changhu_common.uploads import MEGABYTE, Upload, uploaded
 from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy import Column, Integer, Table, Text, Uuid, select
@@ -27,6 +30,7 @@ note = Table("note", METADATA, Column("id", Uuid, primary_key=True), Column("tex
 
 FAILS = "211199"  # a price list of this pool cannot be applied, until it can
 broken = {FAILS}
+FILE_BYTES_MAX = 2 * MEGABYTE
 
 
 class NoteIn(BaseModel):
@@ -80,6 +84,17 @@ def build(resources: Resources) -> Parts:
         if row is None:
             raise NotFound("没有这条记录。")
         return {"text": row.text, "times": row.times}
+
+    @router.post("/files", status_code=201)
+    async def take(
+        caller: Annotated[Caller, allow(Role.OPERATOR)],
+        upload: Annotated[Upload, uploaded(bytes_max=FILE_BYTES_MAX)],
+    ) -> dict[str, Any]:
+        content = upload.file.read()
+        file = os.stat(upload.file.fileno())
+        async with resources.database.change(upload.asked) as transaction:
+            digest = hashlib.sha256(content).hexdigest()
+            return transaction.answer({"digest": digest, "size": upload.size, "names": file.st_nlink})
 
     @router.get("/broken")
     async def fails(caller: Annotated[Caller, allow(Role.OPERATOR)]) -> dict[str, str]:

@@ -45,6 +45,18 @@ def xlsx_of(*rows: Sequence[object], at: tuple[int, int] = (0, 0)) -> bytes:
     return buffer.getvalue()
 
 
+def book_of(**sheets: Sequence[Sequence[str]]) -> bytes:
+    """A workbook with these sheets."""
+    buffer = io.BytesIO()
+    with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
+        for name, rows in sheets.items():
+            sheet = book.add_worksheet(name)
+            for row, cells in enumerate(rows):
+                for column, cell in enumerate(cells):
+                    sheet.write_string(row, column, cell)
+    return buffer.getvalue()
+
+
 def zipped(**files: bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -93,9 +105,9 @@ def test_lines_are_those_of_the_file_where_cells_run_over_lines_and_lines_are_em
 
 @given(st.text(alphabet="a王,\n '=", max_size=60))
 def test_a_file_without_quotes_is_read_by_column_as_it_is_by_row(text: str) -> None:
-    def read(how: Callable[[str], tuple[list[str], pl.DataFrame, list[FieldError]]]) -> Any:
+    def read(how: Callable[[bytes], tuple[list[str], pl.DataFrame, list[FieldError]]]) -> Any:
         try:
-            titles, rows, errors = how(text)
+            titles, rows, errors = how(text.encode())
         except InvalidFile as invalid:
             return invalid.detail
         return titles, [tuple(cell or "" for cell in row) for row in rows.rows()], errors
@@ -161,6 +173,34 @@ def test_a_corrupt_xlsx_is_refused() -> None:
 
 def test_a_zip_that_only_looks_like_xlsx_is_refused() -> None:
     assert refused(zipped(**{"[Content_Types].xml": b"<Types/>"})).code == "file.invalid"
+
+
+def test_a_truncated_zip_is_refused() -> None:
+    content = zipped(**{"参保.csv": csv_of(*["王,1"] * 500)})
+    for cut in (len(content) // 2, -1):
+        assert "损坏" in refused(content[:cut]).detail
+
+
+def test_of_several_sheets_the_one_with_the_columns_is_read() -> None:
+    content = book_of(说明=[["先填姓名"], ["再填身份证号"]], 名单=[HEAD, ["王", GOOD]], 代码=[["县区", "代码"]])
+    assert told(read_bulk(content, COLUMNS)) == [(2, "王", GOOD, None)]
+
+
+def test_several_sheets_with_the_columns_are_refused_by_name_because_none_is_left_out_in_silence() -> None:
+    detail = refused(book_of(一=[HEAD, ["王", GOOD]], 二=[HEAD, ["李", GOOD]])).detail
+    assert "“一”、“二”" in detail
+    assert "分别另存" in detail
+
+
+def test_where_no_sheet_has_the_columns_those_of_the_first_are_told() -> None:
+    content = book_of(一=[["姓名", "年龄"]], 二=[["x"]])
+    assert {error.reason for error in refused(content).errors} == {"未知的列“年龄”", "缺少列“身份证号”"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_a_letter_on_the_border_of_two_pieces_is_whole(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk_files, "PIECE_BYTES", 3)
+    assert told(read_bulk(csv_of("㐂王小芳,1", encoding=encoding), COLUMNS)) == [(2, "㐂王小芳", "1", None)]
 
 
 def test_an_old_or_encrypted_workbook_is_refused_with_what_to_do() -> None:

@@ -1,16 +1,17 @@
 """A clerk's file is read as text, cell by cell with its line, and a number is never rounded in silence.
 
-What is read: CSV in UTF-8 (with or without its mark) or GB 18030, one such CSV in a ZIP, and the first
-sheet of an XLSX; what a file is, its bytes say, not its name. A file that cannot be trusted as a whole
+What is read: CSV in UTF-8 (with or without its mark) or GB 18030, one such CSV in a ZIP, and the sheet of
+an XLSX that has the columns; what a file is, its bytes say, not its name. A file that cannot be trusted as a whole
 is refused with the reason; a bad row is an error of its own, with line and column.
 """
 
+import codecs
 import csv
 import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,6 +25,8 @@ FILE_BYTES_MAX = 512 * 1024 * 1024
 UNPACKED_BYTES_MAX = 512 * 1024 * 1024  # a small ZIP can hold a file that fills the memory
 ROWS_MAX = 3_000_000  # the insured people of a large city, once
 XLSX_ROWS_MAX = 300_000  # a sheet is unfolded twice; more people come in parts, or as CSV
+PIECE_BYTES = 1024 * 1024
+HEAD_ROWS_MAX = 50  # a title row stands among the first rows of a sheet
 CELL_CHARACTERS_MAX = 4_000
 DIGITS_EXACT_MAX = 15  # a spreadsheet keeps so many digits of a number and makes the rest 0
 
@@ -35,7 +38,7 @@ _ROUNDED = "该数字超过 15 位，表格软件已把末几位改成 0；请�
 _SCIENTIFIC = "该数字被表格软件存成了科学计数法，末几位已丢失；请把该列设为文本格式后重新填写"
 # A spreadsheet always writes sign and two digits, so that a code like 1E5 is not taken for one.
 _SCIENTIFIC_SHAPE = r"^[0-9](\.[0-9]+)?[eE][+-][0-9]{2,}$"
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _OLE = b"\xd0\xcf\x11\xe0"
 _FORMULA = re.compile(rb"<(?:\w+:)?f[ >/]")
 _ROW = re.compile(rb"<(?:\w+:)?row\b[^>]*?\br=[\"']([0-9]+)")
@@ -127,11 +130,12 @@ def _too_many(rows_max: int) -> InvalidFile:
 def _from_xlsx(content: bytes, columns: Sequence[BulkColumn]) -> BulkFile:
     try:
         book = fastexcel.read_excel(content)
+        chosen = _chosen_sheet(book, columns)
         # skip_rows=0 keeps empty rows at the top, so that a row's index is its line on the screen.
-        sheet = book.load_sheet(0, header_row=None, skip_rows=0, dtypes="string").to_polars()
+        sheet = book.load_sheet(chosen, header_row=None, skip_rows=0, dtypes="string").to_polars()
         # Asked for truth values, the library answers null for a text and a truth value for a number:
         # the only way to know that a cell was a number, and so may have lost its last digits.
-        numeric = book.load_sheet(0, header_row=None, skip_rows=0, dtypes="boolean").to_polars()
+        numeric = book.load_sheet(chosen, header_row=None, skip_rows=0, dtypes="boolean").to_polars()
     except fastexcel.FastExcelError as error:
         raise InvalidFile("不是可读取的 XLSX 文件；请用表格软件另存为 XLSX 后重新上传") from error
     sheet = sheet.with_columns(pl.all().str.strip_chars().replace("", None))
@@ -139,7 +143,7 @@ def _from_xlsx(content: bytes, columns: Sequence[BulkColumn]) -> BulkFile:
     filled = sheet.select(line=pl.int_range(1, pl.len() + 1), any=pl.any_horizontal(pl.all().is_not_null()))
     lines = filled.filter("any")["line"].to_list() if sheet.width else []
     if not lines:
-        raise InvalidFile("第一个工作表是空的")
+        raise InvalidFile(f"工作表“{book.sheet_names[chosen]}”是空的")
     head = lines[0] - 1
     titles = [cell or "" for cell in sheet.row(head)]
     # Columns that are empty from top to bottom are left over from editing.
@@ -167,9 +171,35 @@ def _from_xlsx(content: bytes, columns: Sequence[BulkColumn]) -> BulkFile:
     return _finished(rows, columns, errors)
 
 
+def _chosen_sheet(book: fastexcel.ExcelReader, columns: Sequence[BulkColumn]) -> int:
+    """The one sheet that has every required column, notes and lists beside it; the first where none has.
+
+    Of several such sheets none is left out in silence: a row is told by its line alone.
+    """
+    names = book.sheet_names
+    if len(names) == 1:
+        return 0
+    fitting = [number for number in range(len(names)) if _fits(_titles(book, number), columns)]
+    if len(fitting) > 1:
+        told = "、".join(f"“{names[number]}”" for number in fitting)
+        raise InvalidFile(f"工作表{told}都有要导入的列；一次只导入一个工作表，请分别另存为文件后上传")
+    return fitting[0] if fitting else 0
+
+
+def _titles(book: fastexcel.ExcelReader, number: int) -> list[str]:
+    """The first row of a sheet that is not empty."""
+    sheet = book.load_sheet(number, header_row=None, skip_rows=0, n_rows=HEAD_ROWS_MAX, dtypes="string").to_polars()
+    rows = ([cell.strip() for cell in row if cell and cell.strip()] for row in sheet.iter_rows())
+    return next((row for row in rows if row), [])
+
+
+def _fits(titles: Sequence[str], columns: Sequence[BulkColumn]) -> bool:
+    return all(column.title in titles or column.name in titles for column in columns if column.required)
+
+
 def _from_csv(content: bytes, columns: Sequence[BulkColumn]) -> BulkFile:
-    text = _text(content)
-    plain = '"' not in text and text.count("\r") == text.count("\r\n")
+    text = _utf8(content)
+    plain = b'"' not in text and text.count(b"\r") == text.count(b"\r\n")
     titles, rows, errors = _unquoted(text) if plain else _quoted(text)
     kept = _kept(titles, columns)
     frame = rows.select(
@@ -191,11 +221,11 @@ def _wrong_count(cells: int, titles: int, line: int) -> FieldError:
     return FieldError("", f"本行有 {cells} 列，表头有 {titles} 列；请检查多余或缺少的逗号", line)
 
 
-def _unquoted(text: str) -> tuple[list[str], pl.DataFrame, list[FieldError]]:
+def _unquoted(text: bytes) -> tuple[list[str], pl.DataFrame, list[FieldError]]:
     """Titles and rows of a CSV in which every line is a row and every comma parts two cells: read by column."""
     # No text holds the separator given here, so that a line comes as one cell.
     lines = pl.read_csv(
-        text.encode(),
+        text,
         has_header=False,
         separator="\x1f",
         quote_char=None,
@@ -223,9 +253,9 @@ def _unquoted(text: str) -> tuple[list[str], pl.DataFrame, list[FieldError]]:
     return titles, filled.select(pl.col(LINE).cast(pl.Int64), split).unnest("text"), errors
 
 
-def _quoted(text: str) -> tuple[list[str], pl.DataFrame, list[FieldError]]:
+def _quoted(text: bytes) -> tuple[list[str], pl.DataFrame, list[FieldError]]:
     """The same of a CSV with quotes, where a cell may hold commas and run over several lines."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(text), encoding="utf-8", newline=""), strict=True)
     titles: list[str] = []
     lines: list[int] = []
     rows: list[list[str]] = []
@@ -256,18 +286,29 @@ def _quoted(text: str) -> tuple[list[str], pl.DataFrame, list[FieldError]]:
     return titles, frame, errors
 
 
-def _text(content: bytes) -> str:
+def _utf8(content: bytes) -> bytes:
+    """A text as UTF-8 without a mark; piece by piece, because a city's file is not needed in memory twice more."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InvalidFile("文件是 UTF-16 编码；请另存为“CSV UTF-8”后重新上传")
-    for encoding in ("utf-8-sig", "gb18030"):
+    for encoding in ("utf-8", "gb18030"):
         try:
-            text = content.decode(encoding)
+            pieces = list(_recoded(content, encoding))
         except UnicodeDecodeError:
             continue
+        text = content.removeprefix(codecs.BOM_UTF8) if encoding == "utf-8" else b"".join(pieces)
         if _CONTROL.search(text):
             break
         return text
     raise InvalidFile("不是 UTF-8 或 GB18030 编码的文本；请另存为 XLSX 或“CSV UTF-8”后重新上传")
+
+
+def _recoded(content: bytes, encoding: str) -> Iterator[bytes]:
+    """The pieces of a text as UTF-8, empty where they are UTF-8 already."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    for first in range(0, len(content) + 1, PIECE_BYTES):
+        piece = content[first : first + PIECE_BYTES]
+        decoded = decoder.decode(piece, final=first + PIECE_BYTES > len(content))
+        yield b"" if encoding == "utf-8" else decoded.encode()
 
 
 def _kept(titles: list[str], columns: Sequence[BulkColumn]) -> dict[str, int]:

@@ -15,6 +15,7 @@ from changhu_common.errors import Refusal
 from changhu_common.roles import Caller
 
 KEY_CHARACTERS_MAX = 200
+KEY_DESCRIPTION = "每个新请求一个, 重发时不变"
 
 
 class KeyMissing(Refusal):
@@ -30,24 +31,38 @@ def origin_of(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-async def _asked(
-    request: Request,
-    caller: Annotated[Caller, Depends(authenticated)],
-    idempotency_key: Annotated[str | None, Header(description="每个新请求一个, 重发时不变")] = None,
-) -> AskedChange:
-    if not idempotency_key or len(idempotency_key) > KEY_CHARACTERS_MAX:
+def refuse_without_key(key: str | None) -> str:
+    """The key of a request; KeyMissing where there is none that can be used."""
+    if not key or len(key) > KEY_CHARACTERS_MAX:
         raise KeyMissing(f"请在请求头 Idempotency-Key 中给出不超过 {KEY_CHARACTERS_MAX} 个字符的幂等键。")
-    digest = hashlib.sha256()
-    digest.update(f"{request.url.path}?{request.url.query}\n".encode())
-    digest.update(await request.body())
+    return key
+
+
+def named(request: Request) -> bytes:
+    """What a request is about, before its body."""
+    return f"{request.url.path}?{request.url.query}\n".encode()
+
+
+def asked_change(request: Request, caller: Caller, *, key: str, body_hash: bytes) -> AskedChange:
+    """The change that a request asks for; `body_hash` is over what it is `named`, then its body."""
     route = request.scope["route"]
     return AskedChange(
         actor=Actor(subject=caller.subject, origin=origin_of(request)),
         route=f"{request.method} {route.path}",
-        key=idempotency_key,
-        body_hash=digest.digest(),
+        key=key,
+        body_hash=body_hash,
         status=route.status_code or 200,
     )
+
+
+async def _asked(
+    request: Request,
+    caller: Annotated[Caller, Depends(authenticated)],
+    idempotency_key: Annotated[str | None, Header(description=KEY_DESCRIPTION)] = None,
+) -> AskedChange:
+    key = refuse_without_key(idempotency_key)
+    digest = hashlib.sha256(named(request) + await request.body())
+    return asked_change(request, caller, key=key, body_hash=digest.digest())
 
 
 Asked = Annotated[AskedChange, Depends(_asked)]

@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from changhu_common.auth import allow
-from changhu_common.requests import Asked
+from changhu_common.bulk_files import FILE_BYTES_MAX
 from changhu_common.roles import Caller, Role
-from fastapi import APIRouter, Header, Request, Response
+from changhu_common.uploads import Upload, uploaded
+from fastapi import APIRouter, Header, Response
 
 from enrollment.usecases.imports import AT_ONCE_BYTES_MAX, Form, Imports, ImportView
 from enrollment.usecases.loading import Choice
@@ -26,8 +27,7 @@ def imports_router(imports: Imports) -> APIRouter:
     @router.post("/persons/imports", status_code=201, responses={202: {"model": ImportView}})
     async def load(
         caller: Clerk,
-        asked: Asked,
-        request: Request,
+        upload: Annotated[Upload, uploaded(bytes_max=FILE_BYTES_MAX)],
         response: Response,
         format: Form,
         choice: Choice = "all",
@@ -37,12 +37,9 @@ def imports_router(imports: Imports) -> APIRouter:
 
         A large file, or any with `Prefer: respond-async`, is taken in (202); ask for it until it is done.
         """
-        content = await request.body()
-        at_once = len(content) <= AT_ONCE_BYTES_MAX and "respond-async" not in (prefer or "")
+        at_once = upload.size <= AT_ONCE_BYTES_MAX and "respond-async" not in (prefer or "")
         response.status_code = 201 if at_once else 202
-        return await imports.load(
-            caller=caller, asked=asked, content=content, form=format, choice=choice, at_once=at_once
-        )
+        return await imports.load(caller=caller, upload=upload, form=format, choice=choice, at_once=at_once)
 
     @router.get("/imports/{import_id}")
     async def loaded(caller: Reader, import_id: UUID) -> ImportView:

@@ -4,9 +4,11 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from changhu_common.auth import allow
+from changhu_common.bulk_files import FILE_BYTES_MAX
 from changhu_common.requests import Asked
 from changhu_common.roles import Caller, Role
-from fastapi import APIRouter, Query, Request, Response
+from changhu_common.uploads import Upload, uploaded
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from enrollment.api.imports import MEDIA_TYPES
@@ -30,15 +32,16 @@ def reports_router(reports: Reports, conflicts: Conflicts) -> APIRouter:
     @router.post("/facts/imports", status_code=201)
     async def load(
         caller: Clerk,
-        asked: Asked,
-        request: Request,
+        upload: Annotated[Upload, uploaded(bytes_max=FILE_BYTES_MAX)],
         pool: str,
         kind: FactKind,
         choice: Literal["all", "good"] = "all",
     ) -> FactImportView:
         """Record a file (CSV, XLSX, zipped CSV) of another bureau: all of it or nothing, or the good rows."""
-        content = await request.body()
-        return await reports.load(caller=caller, asked=asked, content=content, pool=pool, kind=kind, choice=choice)
+        content = upload.file.read()
+        return await reports.load(
+            caller=caller, asked=upload.asked, content=content, pool=pool, kind=kind, choice=choice
+        )
 
     @router.get("/facts/imports/{import_id}/errors")
     async def errors(caller: Clerk, import_id: UUID) -> Response:

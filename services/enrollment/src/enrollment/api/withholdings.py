@@ -4,7 +4,9 @@ from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
+from changhu_common.bulk_files import FILE_BYTES_MAX
 from changhu_common.requests import Asked, origin_of
+from changhu_common.uploads import Upload, uploaded
 from fastapi import APIRouter, Query, Request, Response
 
 from enrollment.api.contributions import Clerk, Receiver, RunReader
@@ -43,8 +45,7 @@ def withholdings_router(withholdings: Withholdings) -> APIRouter:
     @router.post("/{batch_id}/result", status_code=201)
     async def answer(
         caller: Receiver,
-        asked: Asked,
-        request: Request,
+        upload: Annotated[Upload, uploaded(bytes_max=FILE_BYTES_MAX)],
         batch_id: UUID,
         received_on: date,
         reference: Annotated[str, Query(min_length=1, max_length=200)],
@@ -52,9 +53,9 @@ def withholdings_router(withholdings: Withholdings) -> APIRouter:
         """Match the side's result file (回盘) line by line; sent again it doubles nothing."""
         return await withholdings.answer(
             caller=caller,
-            asked=asked,
+            asked=upload.asked,
             batch_id=batch_id,
-            content=await request.body(),
+            content=upload.file.read(),
             received_on=received_on,
             reference=reference,
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 from changhu_common.database import Database
@@ -43,9 +43,8 @@ class SealedPieces:
     def __init__(self, cipher: FieldCipher, *, table: str, column: str) -> None:
         self._cipher, self._table, self._column = cipher, table, column
 
-    def sealed(self, row: UUID, content: bytes) -> Iterator[tuple[int, bytes]]:
-        for number, first in enumerate(range(0, len(content), self.BYTES)):
-            piece = content[first : first + self.BYTES]
+    def sealed(self, row: UUID, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+        for number, piece in enumerate(iter(lambda: file.read(self.BYTES), b"")):
             yield (
                 number,
                 self._cipher.encrypt_bytes(piece, table=self._table, column=self._column, row=f"{row}/{number}"),

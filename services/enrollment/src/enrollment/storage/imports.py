@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 from changhu_common.bulk_files import LINE
@@ -49,10 +49,10 @@ def scope_of(kept: Sequence[Sequence[str | None]]) -> Scope:
     )
 
 
-async def keep(connection: AsyncConnection, identities: Identities, import_id: UUID, content: bytes) -> None:
+async def keep(connection: AsyncConnection, identities: Identities, import_id: UUID, file: BinaryIO) -> None:
     """Keep a file, sealed, until it is worked off."""
     pieces = identities.pieces(table=import_part.name, column="content")
-    for number, piece in pieces.sealed(import_id, content):
+    for number, piece in pieces.sealed(import_id, file):
         await connection.execute(insert(import_part).values(import_id=import_id, number=number, content=piece))
 
 

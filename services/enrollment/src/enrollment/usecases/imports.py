@@ -15,12 +15,13 @@ from uuid import UUID
 import polars as pl
 import structlog
 from changhu_common.bulk_files import LINE, BulkFile, InvalidFile, error_file, read_bulk
-from changhu_common.database import Actor, AskedChange, AuditEntry, Database, Transaction
+from changhu_common.database import Actor, AuditEntry, Database, Transaction
 from changhu_common.errors import FieldError, NotFound, Refusal
 from changhu_common.ids import new_id
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller, Scope
 from changhu_common.stopping import pause
+from changhu_common.uploads import Upload
 from sqlalchemy import Row
 
 from enrollment.domain.file_rows import COLUMNS
@@ -84,19 +85,19 @@ class Imports:
         self._database = database
         self._identities = identities
 
-    async def load(
-        self, *, caller: Caller, asked: AskedChange, content: bytes, form: Form, choice: Choice, at_once: bool
-    ) -> ImportView:
+    async def load(self, *, caller: Caller, upload: Upload, form: Form, choice: Choice, at_once: bool) -> ImportView:
         """Load a file's good rows; with `choice` all, nothing where a row is bad. A large file is only taken in."""
-        if content.startswith(ZIP_START) is not (form in ("xlsx", "zip")):
+        begins = upload.file.read(len(ZIP_START))
+        upload.file.seek(0)
+        if (begins == ZIP_START) is not (form in ("xlsx", "zip")):
             raise InvalidFile(f"文件内容不是 {form.upper()}；请核对所选格式后重新上传")
         territory = await self._territory(caller.scope)
         import_id = new_id()
         if not at_once:
-            return await self._take_in(caller, asked, territory, import_id, content, form=form, choice=choice)
+            return await self._take_in(caller, upload, territory, import_id, form=form, choice=choice)
         # Hundreds of thousands of rows are read beside the other requests, not before them.
-        whole = await asyncio.to_thread(_read, content, territory)
-        async with self._database.change(asked) as tx:
+        whole = await asyncio.to_thread(_read, upload.file.read(), territory)
+        async with self._database.change(upload.asked) as tx:
             await imports.add(tx.connection, self._row(tx, caller.scope, territory, import_id, form, choice))
             await self._work(tx, import_id, territory, whole, choice)
             return tx.answer(await self._view(tx.connection, await imports.row_of(tx.connection, import_id)))
@@ -127,17 +128,16 @@ class Imports:
     async def _take_in(
         self,
         caller: Caller,
-        asked: AskedChange,
+        upload: Upload,
         territory: Territory,
         import_id: UUID,
-        content: bytes,
         *,
         form: str,
         choice: str,
     ) -> ImportView:
-        async with self._database.change(replace(asked, status=202)) as tx:
+        async with self._database.change(replace(upload.asked, status=202)) as tx:
             await imports.add(tx.connection, self._row(tx, caller.scope, territory, import_id, form, choice))
-            await imports.keep(tx.connection, self._identities, import_id, content)
+            await imports.keep(tx.connection, self._identities, import_id, upload.file)
             return tx.answer(await self._view(tx.connection, await imports.row_of(tx.connection, import_id)))
 
     # -- working a file off
