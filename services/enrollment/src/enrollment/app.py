@@ -19,6 +19,7 @@ from enrollment.api.withholdings import withholdings_router
 from enrollment.storage.identities import Identities
 from enrollment.storage.tables import METADATA, SPINE
 from enrollment.usecases.accounts import Accounts
+from enrollment.usecases.arrears import Arrears
 from enrollment.usecases.candidates import Candidates
 from enrollment.usecases.circumstances import HARDSHIP, HOSPITAL_STAY, OTHER_BENEFIT, Circumstances
 from enrollment.usecases.conflicts import Conflicts
@@ -61,7 +62,13 @@ def build(resources: Resources) -> Parts:
             ),
             reports_router(Reports(database, identities), Conflicts(database)),
             contributions_router(ContributionRuns(database), Receipts(database), StartupMoney(database)),
-            accounts_router(Accounts(database), Corrections(database), PersonReceipts(database), Refunds(database)),
+            accounts_router(
+                Accounts(database),
+                Arrears(database),
+                Corrections(database),
+                PersonReceipts(database),
+                Refunds(database),
+            ),
             timelines_router(Timelines(database), resources.clock),
             withholdings_router(Withholdings(database, identities)),
             families_router(Families(database)),

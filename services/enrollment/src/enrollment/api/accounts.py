@@ -15,6 +15,7 @@ from pydantic import Field
 from enrollment.api.contributions import Clerk, Fen, Receiver, Reference, RunReader
 from enrollment.api.persons import TEXT_CHARACTERS_MAX, Body, Reader
 from enrollment.usecases.accounts import ARREARS_PAGE_MAX, Accounts, AccountView, ArrearsPage
+from enrollment.usecases.arrears import Arrears, ArrearsChange
 from enrollment.usecases.corrections import Corrections, CorrectionView
 from enrollment.usecases.person_receipts import Paid, PersonReceipts
 from enrollment.usecases.receipts import ReceiptsView
@@ -42,6 +43,14 @@ class NewPayments(Body):
     payments: list[NewPayment] = Field(min_length=1, max_length=PERSONS_ASKED_MAX)
 
 
+class ArrearsSuspension(Body):
+    start: date
+
+
+class ArrearsResumption(Body):
+    end: date
+
+
 class NewRefund(Body):
     person_id: UUID
     category: str
@@ -60,7 +69,7 @@ class RefundList:
 
 
 def accounts_router(
-    accounts: Accounts, corrections: Corrections, person_receipts: PersonReceipts, refunds: Refunds
+    accounts: Accounts, arrears: Arrears, corrections: Corrections, person_receipts: PersonReceipts, refunds: Refunds
 ) -> APIRouter:
     router = APIRouter(tags=["contribution accounts"])
 
@@ -84,7 +93,7 @@ def accounts_router(
         )
 
     @router.get("/contribution-runs/{run_id}/arrears")
-    async def arrears(
+    async def in_arrears(
         caller: RunReader,
         run_id: UUID,
         after: UUID | None = None,
@@ -92,6 +101,16 @@ def accounts_router(
     ) -> ArrearsPage:
         """Who still owes something of a run (欠费名单)."""
         return await accounts.arrears(caller=caller, run_id=run_id, after=after, limit=limit)
+
+    @router.post("/contribution-runs/{run_id}/arrears/suspension", status_code=201)
+    async def suspend(caller: Clerk, asked: Asked, run_id: UUID, body: ArrearsSuspension) -> ArrearsChange:
+        """Suspend from a day on whoever still owes something of a run (欠费暂停)."""
+        return await arrears.suspend(caller=caller, asked=asked, run_id=run_id, start=body.start)
+
+    @router.post("/contribution-runs/{run_id}/arrears/resumption", status_code=201)
+    async def resume(caller: Clerk, asked: Asked, run_id: UUID, body: ArrearsResumption) -> ArrearsChange:
+        """Let benefits go on after a day for all whom a run's arrears suspended and who have paid since (补缴恢复)."""
+        return await arrears.resume(caller=caller, asked=asked, run_id=run_id, end=body.end)
 
     @router.get("/persons/{person_id}/account")
     async def account(caller: Reader, person_id: UUID) -> Sequence[AccountView]:

@@ -121,8 +121,16 @@ suspension = Table(
     Column("start", Date, nullable=False),
     Column("end", Date),
     Column("reason", Text, nullable=False),
+    # The run whose arrears suspended; paying it ends the suspension.
+    Column("run_id", Uuid),
     recorded(),
     CheckConstraint('"end" >= start', name="in_order"),
+)
+Index(
+    "ix_suspension_run_id",
+    suspension.c.run_id,
+    suspension.c.person_id,
+    postgresql_where=suspension.c.run_id.is_not(None),
 )
 
 

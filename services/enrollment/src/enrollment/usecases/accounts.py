@@ -1,13 +1,14 @@
 """A person's contribution account: what is owed, what was paid, what is still open, period by period."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from changhu_common.database import Database
-from changhu_common.roles import Caller
+from changhu_common.roles import Caller, Scope
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from enrollment.domain.account import Cell, CellKey
+from enrollment.domain.account import Cell, CellKey, CellTotal
 from enrollment.storage import accounts, persons, runs
 from enrollment.usecases.contribution_runs import unknown_run
 
@@ -72,6 +73,51 @@ def _view(account: accounts.Account, cells: Sequence[Cell]) -> AccountView:
     )
 
 
+Owing = tuple[accounts.Account, Sequence[Cell]]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run with the cells in which something is still open; a cell that is full in total owes nothing more."""
+
+    run_id: UUID
+    scope: Scope
+    open: Mapping[CellKey, CellTotal]
+
+    @property
+    def nameless_fen(self) -> int:
+        return sum(total.received_fen - total.named_fen for total in self.open.values())
+
+    async def owing(self, connection: AsyncConnection, ids: Sequence[UUID]) -> list[Owing]:
+        """Those of these persons who still owe something, with the cells in which they do."""
+        found = (await accounts.of_run(connection, self.run_id, ids)).values()
+        owed = [
+            (each, [cell for cell in each.cells if cell.key in self.open and cell.outstanding_fen > 0])
+            for each in found
+        ]
+        return [(each, cells) for each, cells in owed if cells]
+
+    async def pages(self, connection: AsyncConnection, *, after: UUID = runs.FIRST_ID) -> AsyncIterator[list[Owing]]:
+        """Everybody in arrears (欠费), a page at a time, in the order of ids."""
+        while ids := await accounts.persons_of_run(
+            connection, self.run_id, self.scope, after=after, limit=ARREARS_PAGE_MAX
+        ):
+            after = ids[-1]
+            if owing := await self.owing(connection, ids):
+                yield owing
+
+
+async def open_run(connection: AsyncConnection, run_id: UUID, caller: Caller) -> OpenRun:
+    """What of a run is open in the caller's scope; NotFound where none of it is his."""
+    run = await runs.get(connection, run_id)
+    seen = await runs.totals(connection, run_id, caller.scope)
+    if run is None or not (seen or caller.scope.covers(pool=run.pool)):
+        raise unknown_run()
+    totals = await accounts.totals(connection, run_id)
+    of_caller = {CellKey(each.county, each.category, each.payer) for each in seen}
+    return OpenRun(run_id, caller.scope, {key: totals[key] for key in of_caller if totals[key].outstanding_fen > 0})
+
+
 class Accounts:
     """Enquiries about what persons owe and paid."""
 
@@ -85,29 +131,17 @@ class Accounts:
             return [_view(each, each.cells) for each in await accounts.of_person(connection, person_id)]
 
     async def arrears(self, *, caller: Caller, run_id: UUID, after: UUID | None, limit: int) -> ArrearsPage:
-        """Who still owes something of a run; a cell that is full in total owes nothing more."""
+        """Who still owes something of a run."""
         async with self._database.read() as connection:
-            run = await runs.get(connection, run_id)
-            seen = await runs.totals(connection, run_id, caller.scope)
-            if run is None or not (seen or caller.scope.covers(pool=run.pool)):
-                raise unknown_run()
-            totals = await accounts.totals(connection, run_id)
-            of_caller = {CellKey(each.county, each.category, each.payer) for each in seen}
-            open_cells = {key for key in of_caller if totals[key].outstanding_fen > 0}
+            run = await open_run(connection, run_id, caller)
             found: list[AccountView] = []
-            at = after or runs.FIRST_ID
-            while len(found) <= limit:
-                ids = await accounts.persons_of_run(connection, run_id, caller.scope, after=at, limit=ARREARS_PAGE_MAX)
-                if not ids:
+            async for owing in run.pages(connection, after=after or runs.FIRST_ID):
+                found += [_view(*each) for each in owing]
+                if len(found) > limit:
                     break
-                at = ids[-1]
-                for each in (await accounts.of_run(connection, run_id, ids)).values():
-                    owing = [cell for cell in each.cells if cell.key in open_cells and cell.outstanding_fen > 0]
-                    if owing:
-                        found.append(_view(each, owing))
         page = found[:limit]
         return ArrearsPage(
             accounts=page,
-            nameless_fen=sum(totals[key].received_fen - totals[key].named_fen for key in open_cells),
+            nameless_fen=run.nameless_fen,
             next=page[-1].person_id if len(found) > limit else None,
         )
