@@ -31,7 +31,7 @@ def digest(said: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(canonical(said)).digest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A journal as it stands in the books: `sequence` in the pool's chain, `number` (凭证号) in the pool's year.
 

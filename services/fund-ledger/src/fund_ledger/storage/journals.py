@@ -1,8 +1,9 @@
 """Journals and their lines in the database: written once, many at a time, read as the entries that they are."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from datetime import date
-from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from fund_ledger.domain.chain import BEGINNING, Entry
 from fund_ledger.domain.journal import Line
 from fund_ledger.storage.tables import journal, line
+
+# As an entry and a line take them; what stands in between, an entry gets from elsewhere.
+_HEAD = [journal.c[each.name] for each in fields(Entry) if each.name in journal.c]
+_LINE = [line.c[each.name] for each in fields(Line)]
 
 _FACTS_OF = text("SELECT id, facts_hash FROM journal WHERE id = ANY(CAST(:ids AS uuid[]))")
 
@@ -74,7 +79,7 @@ async def entries(connection: AsyncConnection, *, pool: str, after: int, count: 
     """The entries of a pool that follow a sequence, in order, as they are hashed."""
     heads = (
         await connection.execute(
-            select(journal)
+            select(*_HEAD)
             .where(journal.c.pool == pool, journal.c.sequence > after)
             .order_by(journal.c.sequence)
             .limit(count)
@@ -83,15 +88,17 @@ async def entries(connection: AsyncConnection, *, pool: str, after: int, count: 
     if not heads:
         return []
     lines = await connection.execute(
-        select(line)
+        select(line.c.sequence, *_LINE)
         .where(line.c.pool == pool, line.c.sequence.between(heads[0].sequence, heads[-1].sequence))
         .order_by(line.c.sequence, line.c.number)
     )
-    of = {sequence: list(rows) for sequence, rows in groupby(lines, lambda row: row.sequence)}
+    of: dict[int, list[Line]] = defaultdict(list)
+    for sequence, *values in lines:
+        of[sequence].append(Line(*values))
     previous = await hash_at(connection, pool=pool, sequence=heads[0].sequence - 1)
     found = []
     for head in heads:
-        found.append(_entry(head, of.get(head.sequence, []), previous))
+        found.append(_entry(head, previous, of[head.sequence]))
         previous = head.hash
     return found
 
@@ -118,14 +125,14 @@ async def last_booked(connection: AsyncConnection, *, pool: str, on: date) -> Ro
 
 async def of_source(connection: AsyncConnection, source_event_id: UUID, *, scope: Scope) -> Entry | None:
     """The entry that an event made, with the lines in scope; None where there is none."""
-    statement = select(journal).where(journal.c.source_event_id == source_event_id).order_by(journal.c.sequence)
+    statement = select(*_HEAD).where(journal.c.source_event_id == source_event_id).order_by(journal.c.sequence)
     head = (await connection.execute(statement.limit(1))).one_or_none()
     return await _with_lines(connection, head, scope) if head else None
 
 
 async def find(connection: AsyncConnection, journal_id: UUID, *, scope: Scope) -> Entry | None:
     """An entry with the lines in scope; None where there is none."""
-    head = (await connection.execute(select(journal).where(journal.c.id == journal_id))).one_or_none()
+    head = (await connection.execute(select(*_HEAD).where(journal.c.id == journal_id))).one_or_none()
     return await _with_lines(connection, head, scope) if head else None
 
 
@@ -136,45 +143,18 @@ async def reversal_of(connection: AsyncConnection, journal_id: UUID) -> UUID | N
 
 
 async def _with_lines(connection: AsyncConnection, head: Any, scope: Scope) -> Entry | None:
-    lines = (
-        await connection.execute(
-            select(line)
-            .where(line.c.pool == head.pool, line.c.sequence == head.sequence, within(scope, region=line.c.county))
-            .order_by(line.c.number)
-        )
-    ).all()
+    rows = await connection.execute(
+        select(*_LINE)
+        .where(line.c.pool == head.pool, line.c.sequence == head.sequence, within(scope, region=line.c.county))
+        .order_by(line.c.number)
+    )
+    lines = [Line(*row) for row in rows]
     if not lines:
         return None
-    return _entry(head, lines, await hash_at(connection, pool=head.pool, sequence=head.sequence - 1))
+    return _entry(head, await hash_at(connection, pool=head.pool, sequence=head.sequence - 1), lines)
 
 
-def _entry(head: Any, lines: Sequence[Any], previous: bytes) -> Entry:
-    return Entry(
-        pool=head.pool,
-        sequence=head.sequence,
-        year=head.year,
-        number=head.number,
-        id=head.id,
-        title=head.title,
-        source=head.source,
-        source_event_id=head.source_event_id,
-        happened_on=head.happened_on,
-        accounting_on=head.accounting_on,
-        booked_at=head.booked_at,
-        carries=head.carries,
-        reverses=head.reverses,
-        facts_hash=head.facts_hash,
-        previous=previous,
-        lines=tuple(
-            Line(
-                account=row.account,
-                county=row.county,
-                amount_fen=row.amount_fen,
-                scheme=row.scheme,
-                payer=row.payer,
-                organization_id=row.organization_id,
-            )
-            for row in lines
-        ),
-        hash=head.hash,
-    )
+def _entry(head: Row[*tuple[Any, ...]], previous: bytes, lines: Sequence[Line]) -> Entry:
+    *said, hashed = head
+    values: list[Any] = [*said, previous, lines, hashed]
+    return Entry(*values)
