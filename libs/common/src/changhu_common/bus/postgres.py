@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 
+import orjson
 from psycopg import AsyncConnection
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Jsonb, set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
 from changhu_common.bus.port import BATCH_MESSAGES_MAX, PARTITIONS, Batch, Delivered, Lag, Message
@@ -97,7 +98,7 @@ class PostgresBus:
                 copy.set_types(["text", "int4", "int8", "text", "jsonb", "bytea"])
                 for place, of_partition in by_place.items():
                     for offset, message in enumerate(of_partition, first[place]):
-                        headers = Jsonb(dict(message.headers))
+                        headers = Jsonb(dict(message.headers), orjson.dumps)
                         await copy.write_row((*place, offset, message.key, headers, message.value))
             # A reader wakes for the topics that it reads; the names of all fit into one notification.
             topics = " ".join(sorted({message.topic for message in messages}))
@@ -130,6 +131,7 @@ class PostgresBus:
     async def reader(self, *, group: str, topics: Sequence[str]) -> AsyncIterator["PostgresReader"]:
         connection = await AsyncConnection.connect(self._conninfo, autocommit=True)
         try:
+            set_json_loads(orjson.loads, connection)
             await connection.execute(f"LISTEN {CHANNEL}")
             yield PostgresReader(connection, group=group, topics=topics)
         finally:
