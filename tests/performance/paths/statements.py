@@ -5,6 +5,7 @@ Beside it the same statement lines copied inside the database by one INSERT … 
 
 from typing import Any
 
+from changhu_common.events.budget import BudgetReserved
 from changhu_common.roles import Role
 from settlement.app import SERVICE
 from sqlalchemy import text
@@ -57,8 +58,16 @@ async def _settle(settlement: Running, month: CareMonth) -> None:
         assert closed.status_code == 201, closed.text
         for step, role, said in STEPS:
             path = f"/statements/{closed.json()['statement_id']}/{step}"
+            if step == "payment":
+                await settlement.hear(_reserved(closed.json()))
             answer = await settlement.post(path, settlement.token(role), said)
             assert answer.status_code == 200, answer.text
+
+
+def _reserved(statement: dict[str, Any]) -> BudgetReserved:
+    """What the fund's budget answers; how it comes to that is measured with the ledger."""
+    copied = {name: statement[name] for name in ("statement_id", "organization_id", "pool", "fund_fen")}
+    return BudgetReserved(**copied, year=NOW.year, revision=1, basis="within_budget")
 
 
 async def _copied(settlement: Running) -> float:

@@ -29,6 +29,10 @@ from changhu_standalone.story.office import Desk, Office, StoryFailed
 YEARLY_INCOME_FEN = 4_320_000
 PUBLICITY_DAYS = 7
 OBJECTION_DAYS = 5
+CARE_BUDGET_FEN = 10_000_000_000  # more than a city of any size spends in the story
+
+# What care is paid from (社会保险待遇支出).
+BENEFITS = "5001"
 
 ASSESSMENT_STAFF = (("expert", "expert"), ("expert", "expert"), ("assessor", "assessor"), ("assessor", "assessor"))
 VISITS_A_BATCH = 500
@@ -54,6 +58,8 @@ class Told:
 class Story:
     """The chapters in order. `tell` yields a chapter's title before the chapter begins."""
 
+    care_budget_fen = CARE_BUDGET_FEN
+
     def __init__(self, *, city: City, office: Office, clock: FileClock) -> None:
         self.city = city
         self.office = office
@@ -76,6 +82,7 @@ class Story:
         before, after = month.plus(-1), following.plus(1)
         told: list[tuple[str, datetime, Chapter]] = [
             ("补录参数, 启动资金到账", at(before.first, 9), self._supply),
+            ("基金预算编制和审批", at(before.first, 10), self._budget),
             ("导入参保人员", at(before.first, 10), self._enrol),
             ("机构定点, 人员登记, 价格公示", at(before.first, 11), self._designate),
             ("失能评估: 申请, 受理, 现场评估, 公示", at(before.first + timedelta(days=2), 9), self._assess),
@@ -135,6 +142,20 @@ class Story:
             self.desk(Role.ENROLLMENT_CLERK),
         )
         self.told.startup_fen = amount_fen
+
+    async def _budget(self) -> None:
+        """One drafts the year's budget, another approves it: from then on a statement must fit to be paid."""
+        year = self.city.months[0].year
+        line = {"account": BENEFITS, "amount_fen": self.care_budget_fen}
+        drafted = await self.office.post(
+            "fund-ledger",
+            f"/pools/{self.city.pool}/budgets/{year}",
+            {"reason": "年度预算", "attachment": "演示用批复", "lines": [line]},
+            self.desk(Role.ACCOUNTANT),
+        )
+        path = f"/budgets/{drafted['budget']['budget_id']}/approval"
+        await self.office.post("fund-ledger", path, {}, self.desk(Role.ACCOUNTANT, 2))
+        self.told.counts["fund-ledger"]["预算行数"] += 1
 
     async def _enrol(self) -> None:
         clerk = self.desk(Role.ENROLLMENT_CLERK)

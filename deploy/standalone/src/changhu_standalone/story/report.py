@@ -62,6 +62,7 @@ async def show(story: Story, console: Console, proof: Proof, books: dict[str, An
     console.print(await _person(story, LEAVES, str(story.city.months[0])))
     console.print(_adjustments(await _statements(story)))
     console.print(trial_balance(books))
+    console.print(await _budget(story))
     console.print(
         f"收入 {yuan(proof.received_fen)} 元, 账上收入 {yuan(proof.booked_income_fen)} 元; "
         f"基金拨付 {yuan(proof.settled_fen)} 元, 账上待遇支出 {yuan(proof.booked_benefits_fen)} 元: "
@@ -134,6 +135,15 @@ def _adjustments(statements: list[dict[str, Any]]) -> Table:
                     (payment["corrects_payment_id"] or "(首次结算)")[-12:],
                 )
     return table
+
+
+async def _budget(story: Story) -> str:
+    year = story.city.months[0].year
+    path = f"/pools/{story.city.pool}/budgets/{year}/execution"
+    told = await story.office.get("fund-ledger", path, story.desk(Role.AUDITOR))
+    spent = next(each for each in told["totals"] if each["kind"] == "expense")
+    budget, reserved, paid, free = (yuan(spent[f"{name}_fen"]) for name in ("budget", "reserved", "spent", "free"))
+    return f"{year} 年支出预算 {budget} 元, 占用 {reserved} 元, 已支付 {paid} 元, 可用 {free} 元 ({spent['percent']})"
 
 
 def trial_balance(books: dict[str, Any]) -> RenderableType:
