@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
+from itertools import pairwise
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -12,10 +13,13 @@ from changhu_common.events.assessment import AssessmentRevoked, Conclusion
 from changhu_common.events.care import DeliveredItem, Service, ServiceCorrected, ServiceVoided
 from changhu_common.events.enrollment import (
     CoveragePeriod,
+    Merge,
     OtherBenefit,
     OtherBenefitRecorded,
     OtherBenefitVoided,
+    PersonMerged,
     PersonState,
+    PersonUnmerged,
     PersonUpdated,
     SuspendedPeriod,
 )
@@ -53,6 +57,7 @@ def history(random: Random, persons: Sequence[UUID], organisations: Sequence[UUI
     events: list[Event] = [income()]
     for person in persons:
         events += _of_person(random, person)
+    events += _merges(random, persons)
     for organisation in organisations:
         events += _of_organisation(random, organisation)
     for _ in range(random.randint(3, 10)):
@@ -88,6 +93,18 @@ def _of_person(random: Random, person: UUID) -> list[Event]:
         events.append(benefit)
         if random.random() < 0.5:
             events.append(again(OtherBenefitVoided, benefit))
+    return events
+
+
+def _merges(random: Random, persons: Sequence[UUID]) -> list[Event]:
+    """Some of the records are one person's, perhaps a third one's in the end, and some of it is taken back."""
+    events: list[Event] = []
+    for merged, survivor in pairwise(random.sample(list(persons), len(persons))):
+        if random.random() < 0.5:
+            made = PersonMerged(person_id=merged, survivor_id=survivor, pool=POOL, revision=2)
+            events.append(made)
+            if random.random() < 0.3:
+                events.append(again(PersonUnmerged, made))
     return events
 
 
@@ -153,12 +170,14 @@ def expected(events: Sequence[Event]) -> dict[UUID, tuple[Line, Service]]:
         for kind, key in (
             (PersonState, "person_id"), (Conclusion, "conclusion_id"), (OtherBenefit, "benefit_id"),
             (AgreementState, "agreement_id"), (PricesPublished, "organization_id"), (Service, "visit_id"),
+            (Merge, "person_id"),
         ):  # fmt: skip
             if isinstance(event, kind):
                 place = (kind.__name__, getattr(event, key))
                 if place not in known or known[place].revision < event.revision:
                     known[place] = event
-    latest = list(known.values())
+    merges = {each.person_id: each.survivor_id for each in known.values() if isinstance(each, Merge) and not each.VOID}
+    latest = [_the_persons(each, merges) for each in known.values()]
     values = [event for event in events if isinstance(event, PolicyValueApproved)]
     pack = load_pack(POOL, Supplied.from_records(_record(value) for value in values))
     visits = [each for each in latest if isinstance(each, Service) and not each.VOID]
@@ -171,6 +190,16 @@ def expected(events: Sequence[Event]) -> dict[UUID, tuple[Line, Service]]:
         answer = adjudicate(pack=pack, facts=_facts(latest, person, of_month), days=month.days)
         lines |= {UUID(line.id): (line, by_line[UUID(line.id)]) for line in answer.lines}
     return lines
+
+
+def _the_persons(event: Any, merges: dict[UUID, UUID]) -> Any:
+    """A fact as that of the person whose record it was told of; a state is each record's own."""
+    if not isinstance(event, Service | Conclusion | OtherBenefit):
+        return event
+    person = event.person_id
+    while person in merges:
+        person = merges[person]
+    return event.model_copy(update={"person_id": person})
 
 
 def _record(value: PolicyValueApproved) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from changhu_common.events.care import Service
 from changhu_common.ids import new_id
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -48,7 +49,7 @@ async def lines_of(settlement: Settlement) -> dict[UUID, tuple[Any, ...]]:
 async def test_any_order_doubling_and_batching_gives_the_lines_of_the_facts(settlement: Settlement, seed: int) -> None:
     await cleared(settlement)
     random = Random(seed)
-    events = history(random, [new_id(), new_id()], [new_id(), new_id()])
+    events = history(random, [new_id(), new_id(), new_id()], [new_id(), new_id()])
     for batch in delivery(random, events):
         await settlement.hear(*batch)
     recounting = Recounting(settlement.running.database)
@@ -70,7 +71,7 @@ async def test_all_statements_together_hold_what_the_facts_come_to(settlement: S
     random = Random(seed)
     settlement.running.advance_to(at(1, month=12) + (at(1, month=12) - at(1, month=9)))
     organisations = [new_id(), new_id()]
-    events = history(random, [new_id(), new_id()], organisations)
+    events = history(random, [new_id(), new_id(), new_id()], organisations)
     recounting = Recounting(settlement.running.database)
     for batch in delivery(random, events):
         await settlement.hear(*batch)
@@ -111,8 +112,9 @@ async def settled(settlement: Settlement, random: Random, organisation: UUID, mo
 async def held(settlement: Settlement, organisations: list[UUID]) -> dict[tuple[UUID, UUID, str], tuple[int, int, int]]:
     """What all statements hold, by organisation, person and month."""
     query = (
-        "SELECT s.organization_id, p.person_id, p.month, sum(p.cost_fen)::bigint, sum(p.fund_fen)::bigint,"
-        " sum(p.person_fen)::bigint FROM statement s JOIN payment p ON p.statement_id = s.id"
+        "SELECT s.organization_id, coalesce(m.survivor_id, p.person_id), p.month, sum(p.cost_fen)::bigint,"
+        " sum(p.fund_fen)::bigint, sum(p.person_fen)::bigint"
+        " FROM statement s JOIN payment p ON p.statement_id = s.id LEFT JOIN merged_person m USING (person_id)"
         " WHERE s.status <> 'rejected' AND s.organization_id = ANY(:ids) GROUP BY 1, 2, 3"
     )
     async with settlement.running.database.read() as connection:
@@ -123,10 +125,12 @@ async def held(settlement: Settlement, organisations: list[UUID]) -> dict[tuple[
 async def wrong_books(settlement: Settlement, organisations: list[UUID]) -> list[Any]:
     """Lines whose fund money stands in the book of another person, month or category than theirs."""
     query = (
-        "SELECT l.id, p.person_id, p.month, p.category, sum(sl.fund_fen) FROM statement s"
+        "SELECT l.id, coalesce(m.survivor_id, p.person_id), p.month, p.category, sum(sl.fund_fen) FROM statement s"
         " JOIN payment p ON p.statement_id = s.id JOIN statement_line sl ON sl.payment_id = p.id"
+        " LEFT JOIN merged_person m ON m.person_id = p.person_id"
         " JOIN line l ON l.id = sl.line_id WHERE s.status <> 'rejected' AND s.organization_id = ANY(:ids)"
-        " AND (l.person_id, l.month, l.category) IS DISTINCT FROM (p.person_id, p.month, p.category)"
+        " AND (l.person_id, l.month, l.category)"
+        " IS DISTINCT FROM (coalesce(m.survivor_id, p.person_id), p.month, p.category)"
         " GROUP BY 1, 2, 3, 4 HAVING sum(sl.fund_fen) <> 0"
     )
     async with settlement.running.database.read() as connection:
@@ -137,9 +141,18 @@ def test_the_histories_reach_what_they_are_for() -> None:
     """Enough of them pay, refuse and use up a limit, so that the proofs above are not about nothing."""
     seen: Counter[str] = Counter()
     for seed in range(60):
-        for line, _ in expected(history(Random(seed), [new_id(), new_id()], [new_id()])).values():
+        events = history(Random(seed), [new_id(), new_id(), new_id()], [new_id()])
+        told_of = {event.visit_id: event.person_id for event in events if isinstance(event, Service)}
+        for line, of in expected(events).values():
             seen.update({"paid"} if line.paid else {"not paid"})
+            seen.update({"merged"} if of.person_id != told_of[of.visit_id] and line.fund_fen else ())
             seen.update(finding.code for finding in line.findings)
-    assert {"paid", "limit_reached", "limit_used_up", "work_injury_care_fee", "no_agreement", "not_insured"} <= set(
-        seen
-    )
+    assert {
+        "paid",
+        "merged",
+        "limit_reached",
+        "limit_used_up",
+        "work_injury_care_fee",
+        "no_agreement",
+        "not_insured",
+    } <= set(seen)

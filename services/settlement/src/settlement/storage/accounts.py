@@ -29,6 +29,10 @@ _TAKE = text(
 )
 
 
+# Whoever brings facts needs that nobody merges records meanwhile.
+MERGES = named_id("settlement.merges")
+
+
 def account_of_pool(pool: str) -> UUID:
     return named_id("settlement.pool", pool)
 

@@ -1,19 +1,33 @@
 """What others told, as it is known now: of each thing the row with the highest revision, in any order of arrival."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from changhu_common.events import Event
 from changhu_common.events.assessment import Conclusion
 from changhu_common.events.care import Service
 from changhu_common.events.enrollment import HospitalStay, OtherBenefit, PersonState
 from changhu_common.events.provider import AgreementState, PricesPublished
+from changhu_common.merged_persons import Moved
 from changhu_common.rows import insert_rows
 from sqlalchemy import Row, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from settlement.storage.tables import agreement, conclusion, hospital_stay, other_benefit, person, price_list, service
+from settlement.storage.tables import (
+    MERGED,
+    agreement,
+    conclusion,
+    hospital_stay,
+    other_benefit,
+    person,
+    price_list,
+    service,
+)
+
+# What belongs to whom a record belongs to; a person's state is each record's own.
+OF_A_RECORD = (HospitalStay, OtherBenefit, Conclusion, Service)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +54,11 @@ class Projection:
             f'ON CONFLICT ("{key}") DO UPDATE SET {changed} WHERE {name}.revision < EXCLUDED.revision {self.returning}'
         )
 
-    def row(self, event: Event) -> dict[str, Any]:
-        told = event.model_dump(include=set(self.columns)) | {"void": getattr(event, "VOID", False)}
+    def row(self, event: Event, survivors: Mapping[UUID, UUID]) -> dict[str, Any]:
+        """An event as a row; what was told of a merged record is the survivor's."""
+        told = event.model_dump(include=set(self.columns)) | {"void": getattr(event, "VOID", False), "merged_id": None}
+        if isinstance(event, OF_A_RECORD) and event.person_id in survivors:
+            told |= {"person_id": survivors[event.person_id], "merged_id": event.person_id}
         return {name: told[name] for name in self.columns}
 
 
@@ -61,15 +78,26 @@ OTHERS = (
 )
 
 
-async def keep(connection: AsyncConnection, events: Sequence[Event]) -> list[Row[*tuple[Any, ...]]]:
-    """Keep what is newer than what is known; returns the services that changed, with where they stood before."""
+async def keep(
+    connection: AsyncConnection, events: Sequence[Event], survivors: Mapping[UUID, UUID]
+) -> list[Row[*tuple[Any, ...]]]:
+    """Keep what is newer than what is known; returns the services that changed, with where they stood before.
+
+    `survivors` says who those of the persons are that are merged records.
+    """
     for projection in OTHERS:
-        await _keep(connection, projection, events)
-    return await _keep(connection, SERVICES, events)
+        await _keep(connection, projection, events, survivors)
+    return await _keep(connection, SERVICES, events, survivors)
+
+
+async def rehome(connection: AsyncConnection, moved: Sequence[Moved]) -> None:
+    """Give everything that was told of these records to whom they belong now."""
+    for table in (hospital_stay, other_benefit, conclusion, service):
+        await MERGED.rehome(connection, table, moved)
 
 
 async def _keep(
-    connection: AsyncConnection, projection: Projection, events: Iterable[Event]
+    connection: AsyncConnection, projection: Projection, events: Iterable[Event], survivors: Mapping[UUID, UUID]
 ) -> list[Row[*tuple[Any, ...]]]:
     newest: dict[Any, Any] = {}
     for event in events:
@@ -77,6 +105,6 @@ async def _keep(
             known = newest.setdefault(getattr(event, projection.key), event)
             if known.revision < event.revision:  # type: ignore[attr-defined]
                 newest[getattr(event, projection.key)] = event
-    rows = [projection.row(newest[key]) for key in sorted(newest)]
+    rows = [projection.row(newest[key], survivors) for key in sorted(newest)]
     results = await insert_rows(connection, projection.table, rows, then=projection.then)
     return [row for result in results if projection.returning for row in result]

@@ -15,7 +15,7 @@ from settlement.domain.counting import count_period
 from settlement.domain.decision import period_of
 from settlement.domain.limits import limit_reasons
 from settlement.storage import enquiries, facts, statements
-from settlement.storage.tables import SUPPLIED
+from settlement.storage.tables import MERGED, SUPPLIED
 from settlement.usecases.views import FindingView, LimitView, OrganizationMonth, PersonMonth, PersonSum, line_view
 
 PERSONS_PER_PAGE_MAX = 1_000
@@ -35,7 +35,9 @@ class Enquiries:
     async def person_month(self, *, caller: Caller, person_id: UUID, month: Month) -> PersonMonth:
         async with self._database.read() as connection:
             limit = await _limit(connection, caller, person_id, month.last)
-            rows = await enquiries.lines_of(connection, person_id=person_id, month=str(month), scope=caller.scope)
+            person_id = limit.person_id
+            scope = await MERGED.widened(connection, caller.scope)
+            rows = await enquiries.lines_of(connection, person_id=person_id, month=str(month), scope=scope)
         return PersonMonth(
             person_id=person_id,
             month=str(month),
@@ -72,7 +74,10 @@ class Enquiries:
 
 
 async def _limit(connection: Any, caller: Caller, person_id: UUID, on: date) -> LimitView:
-    home = await enquiries.person_in_scope(connection, person_id=person_id, scope=caller.scope)
+    # Whoever asks by a merged record asks of the survivor.
+    person_id = await MERGED.survivor(connection, person_id)
+    scope = await MERGED.widened(connection, caller.scope)
+    home = await enquiries.person_in_scope(connection, person_id=person_id, scope=scope)
     if home is None:
         raise NotFound("没有这名参保人，或不在您的权限范围内。")
     pack = await SUPPLIED.pack(connection, home.pool)
