@@ -88,7 +88,7 @@ async def settle(connection: AsyncConnection, ids: Collection[UUID]) -> Sequence
 
 async def reject(connection: AsyncConnection, ids: Collection[UUID]) -> Sequence[Found]:
     """End what was rejected; `rest_fen` is what becomes free with it."""
-    return (await connection.execute(_REJECT, {"ids": list(ids)})).all()
+    return (await connection.execute(_REJECT, {"ids": list(ids)})).all() if ids else ()
 
 
 async def waiting(connection: AsyncConnection, pools: Collection[str]) -> Sequence[Found]:

@@ -59,15 +59,15 @@ async def follow(transaction: Transaction, envelopes: Sequence[Envelope], ledger
         # All pools of the batch at once, so that two batches never wait for each other.
         await books.lock(connection, {each.event.pool for each in told})  # type: ignore[attr-defined]  # all have one
     booked = await ledger.book(transaction, told)
-    paid = _paid(told, booked)
     moved = {each.pool for each in booked if each.source in MOVES} | {each.pool for each in decisions}
-    if not moved:
-        return
-    await reservations.spend(connection, _parts((each.statement_id, each, 1) for each in paid))
-    await _settle(transaction, {each.statement_id for each in paid})
-    await _ask(transaction, decisions)
-    await _reject(transaction, [each for each in decisions if isinstance(each, StatementRejected)])
-    await answer_waiting(transaction, moved)
+    if paid := _paid(told, booked):
+        await reservations.spend(connection, _parts((each.statement_id, each, 1) for each in paid))
+        await _settle(transaction, {each.statement_id for each in paid})
+    if decisions:
+        await _ask(transaction, decisions)
+        await _reject(transaction, decisions)
+    if moved:
+        await answer_waiting(transaction, moved)
     # On a replay a statement may be heard after its payments.
     await _settle(transaction, {each.statement_id for each in decisions})
 
@@ -128,10 +128,10 @@ async def _settle(transaction: Transaction, ids: Collection[UUID]) -> None:
             _tell(transaction, row, BudgetReleased, revision=row.revision, fund_fen=row.rest_fen, reason="settled")
 
 
-async def _reject(transaction: Transaction, rejected: Sequence[StatementRejected]) -> None:
-    if rejected:
-        for row in await reservations.reject(transaction.connection, [each.statement_id for each in rejected]):
-            _tell(transaction, row, BudgetReleased, revision=row.revision, fund_fen=row.rest_fen, reason="rejected")
+async def _reject(transaction: Transaction, decisions: Sequence[StatementDecision]) -> None:
+    rejected = [each.statement_id for each in decisions if isinstance(each, StatementRejected)]
+    for row in await reservations.reject(transaction.connection, rejected):
+        _tell(transaction, row, BudgetReleased, revision=row.revision, fund_fen=row.rest_fen, reason="rejected")
 
 
 async def answer_waiting(transaction: Transaction, pools: Collection[str], *, let_through: UUID | None = None) -> None:
