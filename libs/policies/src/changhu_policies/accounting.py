@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, cached_property
 from importlib import resources
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import yaml
 from changhu_common.events import REGISTRY, Event
 
 AccountKind = Literal["asset", "liability", "balance", "income", "expense"]
 Side = Literal["debit", "credit"]
+Book = Literal["county", "pool"]
 
 # The dimensions that a line may carry beside its account, its pool and its county.
 DIMENSIONS: Final = ("county", "scheme", "payer", "organization")
@@ -54,11 +55,15 @@ class AccountChoice:
 
 @dataclass(frozen=True, slots=True)
 class RuleLine:
-    """One line of what is booked: an amount on the debit (借) or the credit (贷) of an account."""
+    """One line of what is booked: an amount on the debit (借) or the credit (贷) of an account.
+
+    It stands in the county's book, or in the pool's own.
+    """
 
     side: Side
     account: AccountChoice
     amount: str
+    book: Book = "county"
 
     def signed(self, amount_fen: int) -> int:
         return amount_fen if self.side == "debit" else -amount_fen
@@ -168,18 +173,20 @@ def _line(data: Mapping[str, Any]) -> RuleLine:
         if isinstance(account, str)
         else AccountChoice(otherwise=account["otherwise"], field=account["by"], accounts=account["accounts"])
     )
-    return RuleLine(side=side, account=choice, amount=data.get("amount", GIVEN))
+    return RuleLine(side=side, account=choice, amount=data.get("amount", GIVEN), book=data.get("book", "county"))
 
 
 def _line_faults(lines: Iterable[RuleLine], accounts: Mapping[str, Account]) -> Iterator[str]:
     """What is wrong with lines whatever the amounts are."""
-    sides: dict[str, Counter[str]] = {"debit": Counter(), "credit": Counter()}
+    sides: dict[str, Counter[tuple[str, str]]] = {"debit": Counter(), "credit": Counter()}
     for line in lines:
-        sides[line.side][line.amount] += 1
+        sides[line.side][line.book, line.amount] += 1
+        if line.book not in get_args(Book):
+            yield f"there is no book {line.book}"
         if unknown := sorted(line.account.all() - accounts.keys()):
             yield f"books on accounts that do not exist: {', '.join(unknown)}"
     if not sides["debit"] or sides["debit"] != sides["credit"]:
-        yield "does not balance: each amount must stand on both sides equally often"
+        yield "does not balance: each amount must stand on both sides of each book equally often"
 
 
 def _faults(rule: PostingRule, events: Iterable[type[Event]]) -> Iterator[str]:

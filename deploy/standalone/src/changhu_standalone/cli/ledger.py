@@ -79,7 +79,12 @@ def rules(as_json: AsJson = False) -> None:
 
 
 def _line(line: RuleLine) -> dict[str, Any]:
-    told: dict[str, Any] = {"side": line.side, "account": line.account.otherwise, "amount": line.amount}
+    told: dict[str, Any] = {
+        "side": line.side,
+        "account": line.account.otherwise,
+        "amount": line.amount,
+        "book": line.book,
+    }
     if line.account.field:
         told |= {"by": line.account.field, "accounts": dict(line.account.accounts or {})}
     return told
@@ -92,7 +97,8 @@ def _said(line: dict[str, Any]) -> str:
         f"\n   {line['by']} = {value}: {number} {accounts[number].name}"
         for value, number in line.get("accounts", {}).items()
     )
-    return f"{said} ({line['amount']}){chosen}"
+    book = ", 市级账" if line["book"] == "pool" else ""
+    return f"{said} ({line['amount']}{book}){chosen}"
 
 
 @app.command()

@@ -53,7 +53,7 @@ class FromTemplate(_Body):
     payer: str | None = None
     organization_id: UUID | None = None
 
-    def lines(self) -> list[Line]:
+    def lines(self, pool: str) -> list[Line]:
         template = chart().templates.get(self.name)
         if template is None:
             known = "、".join(chart().templates)
@@ -62,7 +62,7 @@ class FromTemplate(_Body):
             Line(
                 account=line.account.otherwise,
                 amount_fen=line.signed(self.amount_fen),
-                county=self.county,
+                county=pool if line.book == "pool" else self.county,
                 scheme=self.scheme,
                 payer=self.payer,
                 organization_id=self.organization_id,
@@ -88,9 +88,9 @@ class Entry(_Body):
             raise ValueError("lines need a title")
         return self
 
-    def entered(self) -> Entered:
+    def entered(self, pool: str) -> Entered:
         if self.template is not None:
-            lines = self.template.lines()
+            lines = self.template.lines(pool)
             title = self.title or chart().templates[self.template.name].title
         else:
             lines = [Line(**line.model_dump()) for line in self.lines]
@@ -138,7 +138,7 @@ def drafts_router(drafts: Drafts, recurring: Recurring) -> APIRouter:
     async def enter(caller: Accountant, asked: Asked, pool: str, new: NewDraft) -> DraftView:
         """Enter a manual journal (人工凭证录入)."""
         return await drafts.enter(
-            caller=caller, asked=asked, pool=pool, happened_on=new.happened_on, entered=new.entered()
+            caller=caller, asked=asked, pool=pool, happened_on=new.happened_on, entered=new.entered(pool)
         )
 
     @router.get("/pools/{pool}/drafts")
@@ -183,7 +183,7 @@ def drafts_router(drafts: Drafts, recurring: Recurring) -> APIRouter:
             day=repeated.day_of_month,
             first=Month.parse(repeated.first_month),
             last=Month.parse(repeated.last_month),
-            entered=repeated.entered(),
+            entered=repeated.entered(pool),
         )
 
     return router

@@ -8,6 +8,9 @@ Pack parameter: `fund.county_clearing`.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from changhu_common.errors import Conflict
+from changhu_common.money import yuan
+
 from fund_ledger.domain.journal import Line
 from fund_ledger.domain.periods import SURPLUS, BookBalance
 
@@ -88,3 +91,40 @@ def claims(*, pool: str, counties: Sequence[CountyClearing]) -> list[Line]:
             Line(account=CLAIM, county=pool, amount_fen=-total),
         ]
     return lines
+
+
+class ClaimOverpaid(Conflict):
+    """A treasury pays no more than what is still claimed of it."""
+
+    code = "clearing.claim_overpaid"
+    title = "弥补款超过应收"
+
+
+# A county's book of one scheme; what is cleared belongs to none.
+Book = tuple[str, str | None]
+
+
+def claims_paid(*, pool: str, lines: Sequence[Line]) -> Mapping[Book, int]:
+    """What lines take back of each county's claim (fen): its book gives it up, and the pool's own is quit of it."""
+    if not any(line.account == CLAIM and line.county == pool and line.amount_fen > 0 for line in lines):
+        return {}
+    paid: dict[Book, int] = {}
+    for line in lines:
+        if line.account == CLAIM and line.county != pool and line.amount_fen < 0:
+            book = (line.county, line.scheme)
+            paid[book] = paid.get(book, 0) - line.amount_fen
+    return paid
+
+
+def refuse_overpaid(*, paid: Mapping[Book, int], balances: Iterable[BookBalance]) -> None:
+    """ClaimOverpaid where a county's treasury is said to pay more (fen) than it still owes."""
+    claimed = {(each.county, each.scheme): each.fen for each in balances if each.account == CLAIM}
+    for (county, scheme), fen in paid.items():
+        if fen > (open_fen := max(claimed.get((county, scheme), 0), 0)):
+            raise ClaimOverpaid(
+                f"{county} 财政尚应弥补 {yuan(open_fen)} 元, 所记的是 {yuan(fen)} 元; "
+                "请核对县（市、区）和金额, 清算应收不分险种。",
+                county=county,
+                scheme=scheme,
+                claimed_fen=open_fen,
+            )

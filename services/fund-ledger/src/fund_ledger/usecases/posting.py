@@ -6,6 +6,7 @@ is given stays given, because nothing but the writing itself follows.
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import date
 from uuid import UUID
 
 from changhu_common.database import Transaction
@@ -13,9 +14,10 @@ from changhu_common.events.ledger import JournalPosted
 from changhu_common.periods import day_of
 
 from fund_ledger.domain.chain import Entry, Head, placed
+from fund_ledger.domain.clearing import claims_paid, refuse_overpaid
 from fund_ledger.domain.journal import Journal, KeyReused
 from fund_ledger.domain.periods import PeriodClosed
-from fund_ledger.storage import books, journals
+from fund_ledger.storage import books, journals, totals
 
 
 async def post(transaction: Transaction, made: Sequence[Journal], *, by_hand: bool = False) -> list[Entry]:
@@ -36,6 +38,7 @@ async def post(transaction: Transaction, made: Sequence[Journal], *, by_hand: bo
     for pool, of_pool in new.items():
         if by_hand:
             refuse_closed(heads[pool], of_pool)
+            await refuse_overpaid_claims(transaction, of_pool)
         at_place, heads[pool] = placed(head=heads[pool], journals=of_pool, booked_at=transaction.now)
         entries += at_place
     await journals.add(transaction.connection, entries)
@@ -54,6 +57,14 @@ def refuse_closed(head: Head, made: Sequence[Journal]) -> None:
                 f"{each.happened_on:%Y-%m} 已结账, 不能人工记账; 请记入 {head.open_from:%Y-%m} 或以后的期间。",
                 open_from=str(head.open_from),
             )
+
+
+async def refuse_overpaid_claims(transaction: Transaction, made: Sequence[Journal]) -> None:
+    """ClaimOverpaid where a journal takes back more of a county's claim than stands in the books."""
+    for each in made:
+        if paid := claims_paid(pool=each.pool, lines=each.lines):
+            stands = await totals.by_book(transaction.connection, pool=each.pool, until=date.max)
+            refuse_overpaid(paid=paid, balances=stands)
 
 
 def _is_new(journal: Journal, known: dict[UUID, bytes]) -> bool:
