@@ -5,26 +5,36 @@ from pathlib import Path
 
 from changhu_common.service import Parts, Resources, Service
 
+from fund_ledger.api.bank_accounts import bank_accounts_router, bank_lines_router
 from fund_ledger.api.books import books_router
 from fund_ledger.api.budgets import budgets_router
 from fund_ledger.api.drafts import drafts_router
+from fund_ledger.api.matching import matching_router
 from fund_ledger.api.periods import periods_router
 from fund_ledger.api.proof import proof_router
+from fund_ledger.api.reconciliation import reconciliation_router
 from fund_ledger.api.reports import reports_router
 from fund_ledger.api.reservations import reservations_router
 from fund_ledger.consumers.facts import subscription
 from fund_ledger.storage.bank_secrets import BankSecrets
 from fund_ledger.storage.tables import METADATA, SPINE
+from fund_ledger.usecases.bank_accounts import BankAccounts
+from fund_ledger.usecases.bank_lines import BankLines
 from fund_ledger.usecases.books import Books
 from fund_ledger.usecases.budgets import Budgets
 from fund_ledger.usecases.drafts import Drafts
 from fund_ledger.usecases.executions import Executions
+from fund_ledger.usecases.line_drafts import LineDrafts
+from fund_ledger.usecases.matching import Matching
 from fund_ledger.usecases.months import MonthlyReports
 from fund_ledger.usecases.periods import Lag, Periods
 from fund_ledger.usecases.proof import Proofs
+from fund_ledger.usecases.reconciliation import Reconciliations
 from fund_ledger.usecases.recurring import Recurring
 from fund_ledger.usecases.reports import Reports
 from fund_ledger.usecases.reservations import Reservations
+from fund_ledger.usecases.statements import Statements
+from fund_ledger.usecases.tax_receipts import TaxReceipts
 
 
 def build(resources: Resources) -> Parts:
@@ -48,6 +58,10 @@ def parts(resources: Resources, lag: Lag) -> Parts:
             proof_router(Proofs(database), clock),
             periods_router(Periods(database, clock, lag)),
             drafts_router(Drafts(database), recurring),
+            bank_accounts_router(BankAccounts(database, secrets), Statements(database, secrets)),
+            bank_lines_router(BankLines(database, secrets), LineDrafts(database)),
+            matching_router(Matching(database)),
+            reconciliation_router(Reconciliations(database), TaxReceipts(database), clock),
             reports_router(Reports(database), MonthlyReports(database), clock),
             budgets_router(Budgets(database), Executions(database, clock), clock),
             reservations_router(Reservations(database)),

@@ -1,8 +1,9 @@
 """What an event books is decided by a posting rule, which is data; here it is only carried out."""
 
 from collections.abc import Mapping
+from uuid import UUID
 
-from changhu_common.events import Envelope
+from changhu_common.events import Envelope, Event
 from changhu_common.ids import named_id
 from changhu_policies.accounting import PostingRule
 
@@ -19,12 +20,17 @@ SCHEMES = {
 }
 
 
-def journal_for(*, envelope: Envelope, rules: Mapping[str, PostingRule]) -> Journal | None:
-    """The journal that an event makes; None where it moves no money or no rule books it.
+def journal_id(event: Event, rule: PostingRule) -> UUID:
+    """The id of the journal that an event makes.
 
-    The journal's id follows from the fact that the event tells (a receipt, a payment), so the same
-    fact never makes two, under whatever event id it is told.
+    It follows from the fact that the event tells (a receipt, a payment), so the same fact never makes
+    two, under whatever event id it is told.
     """
+    return named_id("fund-ledger.journal", event.TYPE, getattr(event, rule.key))
+
+
+def journal_for(*, envelope: Envelope, rules: Mapping[str, PostingRule]) -> Journal | None:
+    """The journal that an event makes; None where it moves no money or no rule books it."""
     event = envelope.event
     rule = rules.get(event.TYPE)
     if rule is None:
@@ -46,7 +52,7 @@ def journal_for(*, envelope: Envelope, rules: Mapping[str, PostingRule]) -> Jour
     if not lines:
         return None
     return Journal(
-        id=named_id("fund-ledger.journal", event.TYPE, getattr(event, rule.key)),
+        id=journal_id(event, rule),
         pool=pool,
         title=rule.title,
         source=event.TYPE,

@@ -42,6 +42,9 @@ class Said:
     remark: str = ""
 
 
+NOTHING_SAID = Said()
+
+
 @dataclass(frozen=True, slots=True)
 class StatementLine:
     """One line (流水) of an account: above zero came in, below it went out, in fen.
@@ -53,7 +56,7 @@ class StatementLine:
     amount_fen: int
     reference: str | None = None
     end_to_end_id: str | None = None
-    said: Said = field(default=Said(), compare=False)
+    said: Said = field(default=NOTHING_SAID, compare=False)
 
     @property
     def facts(self) -> tuple[str, int, str, str]:
@@ -71,6 +74,9 @@ class Control:
     turnover_fen: int | None = None
 
 
+NO_CONTROL = Control()
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """What one statement says of one account, both days included, in fen."""
@@ -81,7 +87,7 @@ class Statement:
     closing_fen: int
     lines: Sequence[StatementLine]
     number: str | None = None
-    control: Control = Control()
+    control: Control = NO_CONTROL
 
 
 @dataclass(frozen=True, slots=True)

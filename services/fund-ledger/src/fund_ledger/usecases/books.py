@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from fund_ledger.domain.chain import Entry
 from fund_ledger.domain.posting import journal_for
 from fund_ledger.storage import books, journals, totals
+from fund_ledger.usecases.bank_references import keep_references
 from fund_ledger.usecases.posting import post
 
 
@@ -92,6 +93,7 @@ class Books:
         """Book a batch of events, in a few statements however many they are; returns what is new."""
         rules = chart().rules
         made = [journal_for(envelope=each, rules=rules) for each in envelopes]
+        await keep_references(transaction, envelopes)
         return await post(transaction, [each for each in made if each is not None])
 
     async def trial_balance(

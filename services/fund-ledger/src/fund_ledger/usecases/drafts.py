@@ -26,6 +26,7 @@ from fund_ledger.domain.drafts import (
 from fund_ledger.domain.journal import Journal, Line
 from fund_ledger.storage import books, drafts, journals
 from fund_ledger.usecases.books import BookedJournal, booked_journal, refuse_other_pools
+from fund_ledger.usecases.matching import match_drafted
 from fund_ledger.usecases.posting import post, refuse_closed
 from fund_ledger.usecases.reserving import answer_waiting
 
@@ -77,7 +78,7 @@ class Drafts:
         """Enter a manual journal (录入)."""
         refuse_bad(caller, pool, entered.lines)
         async with self._database.change(asked) as transaction:
-            return await self._enter(transaction, caller, pool, happened_on, entered)
+            return await enter_draft(transaction, caller, pool, happened_on, entered)
 
     async def reverse(
         self, *, caller: Caller, asked: AskedChange, journal_id: UUID, happened_on: date, reason: str, attachment: str
@@ -92,21 +93,7 @@ class Drafts:
             if await journals.reversal_of(transaction.connection, journal_id):
                 raise NotReversible("这张凭证已经冲销过了。")
             entered = Entered(f"冲销: {entry.title}", reason, attachment, reversed_lines(entry.lines))
-            return await self._enter(transaction, caller, entry.pool, happened_on, entered, reverses=journal_id)
-
-    @staticmethod
-    async def _enter(
-        transaction: Transaction, caller: Caller, pool: str, happened_on: date, entered: Entered, **more: Any
-    ) -> DraftView:
-        refuse_future(happened_on, day_of(transaction.now))
-        connection = transaction.connection
-        made = new_row(pool, happened_on, entered, caller.subject, transaction.now) | more
-        await drafts.add(connection, [made])
-        row = await drafts.one(connection, made["id"])
-        if head := await books.find(connection, pool):
-            refuse_closed(head, [_journal(drafts.as_draft(row))])
-        transaction.record(AuditEntry("draft.entered", "draft", row.id, after=made))
-        return transaction.answer(_view(row))
+            return await enter_draft(transaction, caller, entry.pool, happened_on, entered, reverses=journal_id)
 
     async def approve(self, *, caller: Caller, asked: AskedChange, draft_id: UUID) -> BookedJournal:
         """Approve a manual journal (审批): it is booked in the same moment."""
@@ -120,6 +107,7 @@ class Drafts:
                     raise NotReversible("这张凭证已经冲销过了。")
             (entry,) = await post(transaction, [_journal(draft)], by_hand=True)
             await self._decide(transaction, caller, draft, "approved")
+            await match_drafted(transaction, draft_id=draft.id, journal_id=entry.id)
             await answer_waiting(transaction, {draft.pool})
             return transaction.answer(booked_journal(entry))
 
@@ -157,6 +145,21 @@ class Drafts:
             for row in rows
             if all(caller.scope.covers(pool=pool, county=line["county"]) for line in row.lines)
         ]
+
+
+async def enter_draft(
+    transaction: Transaction, caller: Caller, pool: str, happened_on: date, entered: Entered, **more: Any
+) -> DraftView:
+    """Write a draft of this day, which lies neither ahead nor in a closed period."""
+    refuse_future(happened_on, day_of(transaction.now))
+    connection = transaction.connection
+    made = new_row(pool, happened_on, entered, caller.subject, transaction.now) | more
+    await drafts.add(connection, [made])
+    row = await drafts.one(connection, made["id"])
+    if head := await books.find(connection, pool):
+        refuse_closed(head, [_journal(drafts.as_draft(row))])
+    transaction.record(AuditEntry("draft.entered", "draft", row.id, after=made))
+    return transaction.answer(_view(row))
 
 
 def refuse_future(happened_on: date, today: date) -> None:

@@ -29,9 +29,10 @@ from fund_ledger.domain.periods import (
     refuse_unless_last_closed,
     refuse_unless_next,
 )
-from fund_ledger.storage import books, drafts, journals, periods, totals
+from fund_ledger.storage import bank_accounts, books, drafts, journals, periods, totals
 from fund_ledger.usecases.books import refuse_part_of_pool
 from fund_ledger.usecases.posting import post
+from fund_ledger.usecases.reconciliation import bank_checks
 
 # Events that are on their way to the ledger and not booked yet, by topic.
 Lag = Callable[[], Awaitable[Mapping[str, int]]]
@@ -111,6 +112,7 @@ class Periods:
                 first_booked=await totals.first_day(connection, pool),
                 today=self._clock.today(),
             )
+            await bank_accounts.hold(connection, pool)  # matches stand still while they are looked at
             failed = [check for check in await _checks(connection, pool, month, lag) if not check.holds]
             if failed:
                 raise ChecksFailed(
@@ -211,6 +213,7 @@ async def _checks(connection: AsyncConnection, pool: str, month: Month, lag: Map
         Check("events_waiting", "业务事件均已记账", not waiting, f"尚未记账的事件 {sum(waiting.values())} 件"),
         Check("events_parked", "没有停放的事件", not parked, f"无法处理而停放的事件 {parked} 件"),
         Check("drafts_waiting", "人工凭证均已审批", not entered, f"待审批的人工凭证 {entered} 张"),
+        *await bank_checks(connection, pool, month),
     ]
 
 

@@ -1,0 +1,79 @@
+"""A bank account (银行账户) stands for one account of the books, for the whole pool or for one county's money.
+
+Which of the books' entries its lines may be follows from that alone.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from changhu_common.errors import Conflict, FieldError, InvalidInput
+
+from fund_ledger.domain.statement_rows import plain_number
+
+# Letters too: not every number is a domestic one (ISO 13616 has 34 places).
+_NUMBER = re.compile(r"[0-9A-Z]{6,34}")
+
+
+class BankAccountKnown(Conflict):
+    """A bank account with this number is registered."""
+
+    code = "bank_account.known"
+    title = "账户已登记"
+
+
+class PlaceDivided(Conflict):
+    """A ledger account is stood for by the pool's bank accounts or by counties' own, never by both."""
+
+    code = "bank_account.place_divided"
+    title = "科目已按另一种口径登记账户"
+
+
+class StartsInClosedPeriod(Conflict):
+    """What is closed is not compared any more."""
+
+    code = "bank_account.period_closed"
+    title = "起始日所属期间已结账"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a pool's money lies: an account of the books, of one county or (None) of all."""
+
+    pool: str
+    account: str
+    county: str | None = None
+
+
+def checked_number(*, number: str, place: Place, bank_accounts: Collection[str], counties: Collection[str]) -> str:
+    """The number as it is kept; InvalidInput with everything that is wrong with a registration."""
+    plain = plain_number(number)
+    errors = []
+    if not _NUMBER.fullmatch(plain):
+        errors.append(FieldError("number", "账号应为 6 至 34 位数字或字母"))
+    if place.account not in bank_accounts:
+        errors.append(FieldError("account", f"只有科目 {'、'.join(bank_accounts)} 可以对应银行账户"))
+    if place.county is not None and place.county not in counties:
+        errors.append(FieldError("county", f"没有县（市、区） {place.county}"))
+    if errors:
+        raise InvalidInput("登记的账户不符合要求, 请按 errors 中的字段逐项改正。", errors=errors)
+    return plain
+
+
+def refuse_divided(*, place: Place, known: Iterable[Place]) -> None:
+    """PlaceDivided where the same money would lie in two places."""
+    if any((each.county is None) != (place.county is None) for each in known):
+        raise PlaceDivided(
+            f"科目 {place.account} 的账户{'按县登记' if place.county is None else '按整个统筹区登记'}, "
+            "不能混用; 请统一口径后再登记。"
+        )
+
+
+def refuse_closed_start(*, since: date, open_from: date | None) -> None:
+    """StartsInClosedPeriod where the first day to compare lies in a closed month."""
+    if open_from is not None and since < open_from:
+        raise StartsInClosedPeriod(
+            f"{since:%Y-%m} 已结账; 起始日应为 {open_from} 或以后, 此前的未达账项可以手工勾对。",
+            open_from=str(open_from),
+        )

@@ -1,0 +1,236 @@
+"""A bank's statement is taken once: what is known already changes nothing, and the answer says so."""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from changhu_common.bulk_files import read_bulk
+from changhu_common.database import AskedChange, AuditEntry, Database, Transaction
+from changhu_common.errors import FieldError, InvalidInput
+from changhu_common.ids import new_id
+from changhu_common.periods import day_of
+from changhu_common.roles import Caller
+
+from fund_ledger.domain.camt import is_xml, read_camt
+from fund_ledger.domain.statement_rows import COLUMNS, read_rows
+from fund_ledger.domain.statements import (
+    NO_CONTROL,
+    Control,
+    Gap,
+    Statement,
+    StatementLine,
+    gaps,
+    line_ids,
+    new_days,
+    refuse_uneven,
+    uncovered,
+)
+from fund_ledger.storage import bank_accounts, statements
+from fund_ledger.storage.bank_secrets import BankSecrets
+from fund_ledger.usecases.bank_accounts import account_in_scope
+from fund_ledger.usecases.matching import MatchingView, match_place
+
+FILE_BYTES_MAX = 32 * 1024 * 1024  # a year of a busy account; an XML of that size unfolds to some ten times as much
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a table does not say of itself: its days, balances (fen) and control totals."""
+
+    since: date | None = None
+    until: date | None = None
+    opening_fen: int | None = None
+    closing_fen: int | None = None
+    control: Control = NO_CONTROL
+
+
+@dataclass(frozen=True, slots=True)
+class StatementView:
+    """A statement that was taken, and how many of its lines were new."""
+
+    statement_id: UUID
+    number: str | None
+    since: date
+    until: date
+    opening_fen: int
+    closing_fen: int
+    lines: int
+    new_lines: int
+    form: str
+    loaded_by: str
+    loaded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LoadView:
+    """What a file came to. `known`: everything in it was taken before, and nothing changed."""
+
+    outcome: Literal["loaded", "known"]
+    statements: Sequence[StatementView]
+    lines: int
+    new_lines: int
+    gaps: Sequence[Gap]
+    matching: MatchingView | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementsView:
+    """An account's statements, where they do not follow on, and the first day that no statement covers, if any."""
+
+    statements: Sequence[StatementView]
+    gaps: Sequence[Gap]
+    missing_since: date | None
+
+
+class Statements:
+    """Bank statements (银行对账单)."""
+
+    def __init__(self, database: Database, secrets: BankSecrets) -> None:
+        self._database = database
+        self._secrets = secrets
+
+    async def load(
+        self, *, caller: Caller, asked: AskedChange, account_id: UUID, content: bytes, beside: Beside
+    ) -> LoadView:
+        """Take a statement, all of it or nothing, and let the rules match what is new."""
+        async with self._database.read() as connection:
+            account = await account_in_scope(connection, caller.scope, account_id)
+        number = self._secrets.number_of(account.id, account.number)
+        form, told = await asyncio.to_thread(_read, content, number, beside)
+        content_hash = hashlib.sha256(content).digest()
+        today = day_of(self._database.clock.now())
+        async with self._database.change(asked) as transaction:
+            connection = transaction.connection
+            held = await bank_accounts.hold(connection, account.pool, account.account)
+            account = next(row for row in held if row.id == account_id)
+            taken = await statements.same_content(connection, account_id, content_hash)
+            views, new_lines, lines = [_view(row._asdict()) for row in taken], 0, sum(row.lines for row in taken)
+            if not taken:
+                for each in told:
+                    refuse_uneven(statement=each, since=account.since, until=min(today, account.until or today))
+                    made = await self._take(transaction, account_id, each, form, content_hash)
+                    views += [made] if made else []
+                    new_lines += made.new_lines if made else 0
+                lines = sum(len(each.lines) for each in told)
+            loaded = bool(views) and not taken
+            matching = await match_place(transaction, bank_accounts.place_of(account)) if loaded else None
+            known = await statements.of_account(connection, account_id)
+            return transaction.answer(
+                LoadView(
+                    outcome="loaded" if loaded else "known",
+                    statements=views,
+                    lines=lines,
+                    new_lines=new_lines,
+                    gaps=gaps(map(statements.known, known)),
+                    matching=matching,
+                )
+            )
+
+    async def _take(
+        self, transaction: Transaction, account_id: UUID, told: Statement, form: str, content_hash: bytes
+    ) -> StatementView | None:
+        """Write a statement with its new lines; None where every day of it was told before."""
+        connection = transaction.connection
+        rows = map(statements.known, await statements.of_account(connection, account_id))
+        known = [each for each in rows if each.since <= told.until and each.until >= told.since]
+        first = min([told.since, *(each.since for each in known)])
+        lines = await statements.lines_between(connection, account_id, first, told.until)
+        new = new_days(statement=told, known=known, lines=lines)
+        if not uncovered(known=known, since=told.since, until=told.until):
+            return None
+        statement_id = new_id()
+        row = {
+            "id": statement_id,
+            "bank_account_id": account_id,
+            "since": told.since,
+            "until": told.until,
+            "opening_fen": told.opening_fen,
+            "closing_fen": told.closing_fen,
+            "lines": len(told.lines),
+            "new_lines": len(new),
+            "form": form,
+            "number": told.number,
+            "content_hash": content_hash,
+            "loaded_by": transaction.actor.subject,
+            "loaded_at": transaction.now,
+        }
+        await statements.add(connection, row, self._line_rows(account_id, statement_id, new))
+        shown = {name: value for name, value in row.items() if name != "content_hash"}
+        transaction.record(AuditEntry("bank_statement.loaded", "bank_statement", statement_id, after=shown))
+        return _view(row)
+
+    def _line_rows(self, account_id: UUID, statement_id: UUID, lines: Sequence[StatementLine]) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": line_id,
+                "bank_account_id": account_id,
+                "bank_statement_id": statement_id,
+                "booked_on": line.booked_on,
+                "amount_fen": line.amount_fen,
+                "reference": line.reference,
+                "end_to_end_id": line.end_to_end_id,
+                "said": self._secrets.seal_said(line_id, line.said),
+            }
+            for line_id, line in line_ids(account_id=account_id, lines=lines)
+        ]
+
+    async def some(self, *, caller: Caller, account_id: UUID) -> StatementsView:
+        """An account's statements in the order of their days."""
+        async with self._database.read() as connection:
+            account = await account_in_scope(connection, caller.scope, account_id)
+            rows = await statements.of_account(connection, account_id)
+        known = [statements.known(row) for row in rows]
+        last = max((each.until for each in known), default=None)
+        missing = uncovered(known=known, since=account.since, until=last) if last else [account.since]
+        return StatementsView([_view(row._asdict()) for row in rows], gaps(known), missing[0] if missing else None)
+
+
+def _read(content: bytes, number: str, beside: Beside) -> tuple[str, list[Statement]]:
+    if len(content) > FILE_BYTES_MAX:
+        raise InvalidInput(f"文件超过 {FILE_BYTES_MAX // 1024**2} MB; 请分段导出后分别上传。")
+    if is_xml(content):
+        if beside != Beside():
+            raise InvalidInput("camt.053 文件自带期间、余额和控制总额, 不要另行填写。")
+        return "camt.053", read_camt(content=content, number=number)
+    return ("xlsx" if content.startswith(b"PK") else "csv"), [_read_table(content, number, beside)]
+
+
+def _read_table(content: bytes, number: str, beside: Beside) -> Statement:
+    since, until = beside.since, beside.until
+    opening_fen, closing_fen = beside.opening_fen, beside.closing_fen
+    if since is None or until is None or opening_fen is None or closing_fen is None:
+        named = {"since": since, "until": until, "opening_fen": opening_fen, "closing_fen": closing_fen}
+        raise InvalidInput(
+            "请按对账单填写起止日期和期初、期末余额（分）。",
+            errors=[FieldError(name, "CSV、XLSX 文件须另行填写") for name, value in named.items() if value is None],
+        )
+    return Statement(
+        since=since,
+        until=until,
+        opening_fen=opening_fen,
+        closing_fen=closing_fen,
+        lines=read_rows(
+            file=read_bulk(content, COLUMNS), number=number, since=since, until=until, opening_fen=opening_fen
+        ),
+        control=beside.control,
+    )
+
+
+def _view(row: Mapping[str, Any]) -> StatementView:
+    return StatementView(
+        statement_id=row["id"],
+        number=row["number"],
+        since=row["since"],
+        until=row["until"],
+        opening_fen=row["opening_fen"],
+        closing_fen=row["closing_fen"],
+        lines=row["lines"],
+        new_lines=row["new_lines"],
+        form=row["form"],
+        loaded_by=row["loaded_by"],
+        loaded_at=row["loaded_at"],
+    )

@@ -1,0 +1,271 @@
+"""A bank statement is taken whole or not at all, once, and says what does not fit."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import httpx
+import pytest
+from changhu_common.bulk_files import table_file
+from changhu_common.roles import Role
+from sqlalchemy import text
+
+from tests.support.banks import (
+    HEAD,
+    NUMBER,
+    OTHER_NUMBER,
+    Moved,
+    camt,
+    load,
+    register,
+    registered,
+    table,
+    told,
+)
+from tests.support.ledgers import COUNTY, OTHER_COUNTY, POOL, rows
+from tests.support.running import Running
+
+JULY = {"since": "2026-07-01", "until": "2026-07-31"}
+DAY, LATER = date(2026, 7, 6), date(2026, 7, 20)
+TWO = [Moved(DAY, 100_00, "R1", "E1", "某某公司", "保费"), Moved(LATER, -30_00, "R2")]
+
+
+@pytest.fixture(autouse=True)
+def in_august(ledger: Running) -> None:
+    ledger.advance_to(datetime(2026, 8, 20, 1, 0, tzinfo=UTC))
+
+
+def code(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
+
+
+async def lines(ledger: Running) -> list[Any]:
+    return [(row.booked_on, row.amount_fen) for row in await rows(ledger, "SELECT * FROM bank_line ORDER BY booked_on")]
+
+
+async def test_an_account_is_shown_by_the_end_of_its_number_alone(ledger: Running) -> None:
+    account = (await register(ledger)).json()
+    listed = await ledger.get(f"/pools/{POOL}/bank-accounts", ledger.token(Role.AUDITOR))
+    assert listed.json() == [account]
+    assert (account["number"], account["account_name"]) == ("****2345", "财政专户存款")
+    (stored,) = await rows(ledger, "SELECT number, number_index FROM bank_account")
+    assert b"62220208" not in stored.number + stored.number_index
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        ({}, (409, "bank_account.known")),
+        ({"number": "6222-0208-0001-2345"}, (409, "bank_account.known")),
+        ({"number": OTHER_NUMBER, "county": COUNTY}, (409, "bank_account.place_divided")),
+        ({"number": OTHER_NUMBER, "account": "4001"}, (422, "input.invalid")),
+        ({"number": OTHER_NUMBER, "county": "999999"}, (404, "not_found")),
+        ({"number": "12 34"}, (422, "input.invalid")),
+        ({"number": OTHER_NUMBER, "colour": "red"}, (422, "input.invalid")),
+    ],
+)
+async def test_a_registration_that_does_not_fit_is_refused(
+    ledger: Running, said: dict[str, Any], refused: tuple[int, str]
+) -> None:
+    await registered(ledger)
+    assert code(await register(ledger, **said)) == refused
+    assert len(await rows(ledger, "SELECT FROM bank_account")) == 1
+
+
+async def test_an_account_of_another_county_is_not_there(ledger: Running) -> None:
+    account_id = await registered(ledger, county=COUNTY)
+    other = ledger.token(Role.ACCOUNTANT, region=OTHER_COUNTY)
+    assert (await ledger.get(f"/pools/{POOL}/bank-accounts", other)).json() == []
+    assert (await ledger.get(f"/bank-accounts/{account_id}/statements", other)).status_code == 404
+    sent = await ledger.post(f"/bank-accounts/{account_id}/statements", other, content=table(TWO))
+    assert sent.status_code == 404
+
+
+async def test_a_table_is_taken_line_by_line(ledger: Running) -> None:
+    answer = await told(ledger, await registered(ledger), TWO)
+    assert (answer["outcome"], answer["lines"], answer["new_lines"], answer["gaps"]) == ("loaded", 2, 2, [])
+    assert await lines(ledger) == [(DAY, 100_00), (LATER, -30_00)]
+    page = await ledger.get(f"/pools/{POOL}/bank-lines", ledger.token(Role.AUDITOR), matched=False)
+    first = page.json()["lines"][0]
+    assert (first["reference"], first["end_to_end_id"], first["counterparty"], first["remark"]) == (
+        "R1",
+        "E1",
+        "某某公司",
+        "保费",
+    )
+    (stored,) = await rows(ledger, "SELECT said FROM bank_line WHERE amount_fen > 0")
+    assert "某某公司".encode() not in stored.said
+
+
+async def test_a_spreadsheet_and_a_message_say_the_same_as_a_table(ledger: Running) -> None:
+    account_id = await registered(ledger)
+    await told(ledger, account_id, TWO)
+    cells = [tuple(line.split(",")) for line in table(TWO).decode().splitlines()]
+    sheet = table_file(cells[0], cells[1:], form="xlsx", sheet="对账单")
+    for content, beside in (
+        (sheet, {**JULY, "opening_fen": 0, "closing_fen": 70_00}),
+        (camt(TWO, since=date(2026, 7, 1), until=date(2026, 7, 31)), {}),
+        (camt(TWO, since=date(2026, 7, 1), until=date(2026, 7, 31), version="02"), {}),
+    ):
+        answer = await load(ledger, account_id, content, **beside)
+        assert (answer.json()["outcome"], answer.json()["new_lines"]) == ("known", 0), answer.text
+    assert len(await lines(ledger)) == 2
+
+
+@pytest.mark.parametrize("version", ["02", "08"])
+async def test_a_message_is_taken_with_what_it_says_of_itself(ledger: Running, version: str) -> None:
+    summary = (
+        "<TxsSummry><TtlNtries><NbOfNtries>2</NbOfNtries><Sum>130.00</Sum></TtlNtries>"
+        "<TtlCdtNtries><Sum>100.00</Sum></TtlCdtNtries><TtlDbtNtries><Sum>30.00</Sum></TtlDbtNtries></TxsSummry>"
+    )
+    pending = '<Ntry><Amt Ccy="CNY">5.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts>PDNG</Sts></Ntry>'
+    content = camt(
+        TWO, since=date(2026, 7, 1), until=date(2026, 7, 31), version=version, summary=summary, entry=pending
+    )
+    answer = (await load(ledger, await registered(ledger), content)).json()
+    assert (answer["outcome"], answer["new_lines"]) == ("loaded", 2)
+    assert (answer["statements"][0]["number"], answer["statements"][0]["form"]) == ("S1", "camt.053")
+    page = (await ledger.get(f"/pools/{POOL}/bank-lines", ledger.token(Role.AUDITOR))).json()
+    assert [(each["end_to_end_id"], each["counterparty"]) for each in page["lines"]] == [("E1", "某某公司"), (None, "")]
+
+
+def changed(old: str, new: str) -> bytes:
+    return table(TWO).decode().replace(old, new).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "beside", "refused", "field"),
+    [
+        (table(TWO), {"closing_fen": 71_00}, "bank_statement.uneven", "closing_fen"),
+        (table(TWO), {"count": 3}, "bank_statement.uneven", "count"),
+        (table(TWO), {"income_fen": 1}, "bank_statement.uneven", "income_fen"),
+        (table(TWO), {"expense_fen": 1}, "bank_statement.uneven", "expense_fen"),
+        (table(TWO, number=OTHER_NUMBER), {}, "bank_statement.other_account", None),
+        (changed(f"{NUMBER},2026-07-20", f"{OTHER_NUMBER},2026-07-20"), {}, "bank_statement.rows_invalid", "number"),
+        (changed("100.00,", "100.001,"), {}, "bank_statement.rows_invalid", "income"),
+        (changed("人民币,R1", "USD,R1"), {}, "bank_statement.rows_invalid", "currency"),
+        (changed("2026-07-20", "2026-08-01"), {}, "bank_statement.rows_invalid", "booked_on"),
+        (changed("2026-07-20", "2026-07-32"), {}, "bank_statement.rows_invalid", "booked_on"),
+        (changed(",,30.00", ",5.00,30.00"), {}, "bank_statement.rows_invalid", "income"),
+        (changed("70.00,", "71.00,"), {}, "bank_statement.rows_invalid", "balance"),
+        (table(TWO), {"until": "2026-08-21"}, "input.invalid", "until"),
+        (table(TWO), {"since": "2026-06-30"}, "input.invalid", "since"),
+        (table(TWO), {"until": "2026-06-30"}, "bank_statement.rows_invalid", "booked_on"),
+        (changed("账号", "卡号"), {}, "file.invalid", "卡号"),
+        (table(TWO).decode().encode("utf-16"), {}, "file.invalid", None),
+        (table_file(("账号",), [], form="xlsx", sheet="x")[:-100], {}, "file.invalid", None),
+        (b"", {}, "file.invalid", None),
+    ],
+)
+async def test_a_bad_statement_is_refused_and_nothing_is_kept(
+    ledger: Running, content: bytes, beside: dict[str, Any], refused: str, field: str | None
+) -> None:
+    account_id = await registered(ledger)
+    answer = await load(ledger, account_id, content, **{**JULY, "opening_fen": 0, "closing_fen": 70_00, **beside})
+    assert code(answer) == (422, refused)
+    assert field in [None, *(error["field"] for error in answer.json().get("errors", []))]
+    assert not await lines(ledger)
+    assert not await rows(ledger, "SELECT FROM bank_statement")
+
+
+async def test_every_bad_row_is_told(ledger: Running) -> None:
+    content = changed("100.00,", "1.234,").decode().replace("30.00,", "x,").encode()
+    answer = await load(ledger, await registered(ledger), content, **JULY, opening_fen=0, closing_fen=70_00)
+    wrong = [(error["line"], error["field"]) for error in answer.json()["errors"]]
+    assert wrong == [(2, "income"), (2, "balance"), (3, "expense")]
+
+
+async def test_a_table_needs_its_days_and_balances_told_beside_it(ledger: Running) -> None:
+    answer = await load(ledger, await registered(ledger), table(TWO), since="2026-07-01", opening_fen=0)
+    assert [error["field"] for error in answer.json()["errors"]] == ["until", "closing_fen"]
+
+
+async def test_a_table_may_run_backwards_and_write_thousands_apart(ledger: Running) -> None:
+    moved = [Moved(DAY, 1_234_567_00), Moved(LATER, -1_00)]
+    text = table(moved).decode().splitlines()
+    content = "\n".join([HEAD, text[2], text[1].replace("1234567.00,,", '"1,234,567.00",,')]).encode()
+    answer = await load(ledger, await registered(ledger), content, **JULY, opening_fen=0, closing_fen=1_234_566_00)
+    assert answer.json()["new_lines"] == 2
+
+
+async def test_a_file_sent_again_changes_nothing_and_says_so(ledger: Running) -> None:
+    account_id = await registered(ledger)
+    first, second = [await told(ledger, account_id, TWO) for _ in range(2)]
+    assert (second["outcome"], second["new_lines"], second["statements"]) == ("known", 0, first["statements"])
+    assert len(await lines(ledger)) == 2
+
+
+async def test_equal_lines_of_a_day_are_as_many_as_the_bank_says(ledger: Running) -> None:
+    answer = await told(ledger, await registered(ledger), [Moved(DAY, 5_00)] * 3)
+    assert answer["new_lines"] == 3
+
+
+async def test_of_a_statement_that_overlaps_only_new_days_are_taken(ledger: Running) -> None:
+    account_id = await registered(ledger)
+    await told(ledger, account_id, TWO, until=date(2026, 7, 20))
+    more = [*TWO, Moved(date(2026, 7, 25), 7_00)]
+    answer = await told(ledger, account_id, more[1:], since=date(2026, 7, 15), opening_fen=100_00)
+    assert (answer["outcome"], answer["lines"], answer["new_lines"], answer["gaps"]) == ("loaded", 2, 1, [])
+    assert len(await lines(ledger)) == 3
+
+
+@pytest.mark.parametrize(
+    ("moved", "since", "opening_fen", "reason"),
+    [
+        ([Moved(LATER, -31_00, "R2")], date(2026, 7, 15), 100_00, "本文件 1 笔, 已导入 0 笔"),
+        ([Moved(LATER, -30_00, "R9")], date(2026, 7, 15), 100_00, "R9"),
+        ([], date(2026, 7, 15), 100_00, "本文件 0 笔, 已导入 1 笔"),
+        ([Moved(LATER, -30_00, "R2")], date(2026, 7, 15), 90_00, "日初余额: 本文件 90.00, 已导入 100.00"),
+    ],
+)
+async def test_a_statement_that_contradicts_an_earlier_one_is_refused_with_what_differs(
+    ledger: Running, moved: list[Moved], since: date, opening_fen: int, reason: str
+) -> None:
+    account_id = await registered(ledger)
+    await told(ledger, account_id, TWO, until=date(2026, 7, 20))
+    closing = opening_fen + sum(each.fen for each in moved)
+    content = table(moved, opening_fen=opening_fen)
+    beside = {"since": since, "until": "2026-07-31", "opening_fen": opening_fen, "closing_fen": closing}
+    answer = await load(ledger, account_id, content, **beside)
+    assert code(answer) == (409, "bank_statement.contradicts")
+    assert any(reason in error["reason"] for error in answer.json()["errors"])
+    assert len(await lines(ledger)) == 2
+
+
+async def test_a_gap_between_statements_is_told(ledger: Running) -> None:
+    account_id = await registered(ledger)
+    await told(ledger, account_id, TWO[:1], until=date(2026, 7, 10))
+    answer = await told(ledger, account_id, TWO[1:], since=date(2026, 7, 15), opening_fen=90_00)
+    gap = {"after": "2026-07-10", "before": "2026-07-15", "days": 4, "difference_fen": -10_00}
+    assert answer["gaps"] == [gap]
+    listed = await ledger.get(f"/bank-accounts/{account_id}/statements", ledger.token(Role.AUDITOR))
+    assert (listed.json()["gaps"], listed.json()["missing_since"]) == ([gap], "2026-07-11")
+
+
+async def test_a_closed_account_has_no_later_statements(ledger: Running) -> None:
+    account_id = await registered(ledger)
+    await told(ledger, account_id, TWO, until=date(2026, 7, 20))
+    who = ledger.token(Role.ACCOUNTANT)
+    early = await ledger.post(f"/bank-accounts/{account_id}/closing", who, {"until": "2026-07-19"})
+    assert code(early) == (422, "input.invalid")
+    closed = await ledger.post(f"/bank-accounts/{account_id}/closing", who, {"until": "2026-07-20"})
+    assert closed.json()["until"] == "2026-07-20"
+    answer = await load(ledger, account_id, table([]), **JULY, opening_fen=0, closing_fen=0)
+    assert code(answer) == (422, "input.invalid")
+
+
+async def test_what_was_taken_is_never_changed(ledger: Running) -> None:
+    await told(ledger, await registered(ledger), TWO)
+    for statement in (
+        "UPDATE bank_line SET amount_fen = 1",
+        "UPDATE bank_statement SET closing_fen = 1",
+        "DELETE FROM bank_line",
+        "DELETE FROM bank_account",
+        "UPDATE bank_account SET account = '1002'",
+    ):
+        with pytest.raises(Exception, match=r"permission denied|append-only"):
+            await write(ledger, statement)
+
+
+async def write(ledger: Running, statement: str) -> None:
+    async with ledger.database.engine.begin() as connection:
+        await connection.execute(text(statement))
