@@ -34,8 +34,9 @@ def sent(request: pytest.FixtureRequest, enrollment: Running, clerk: Who) -> Sen
         if answer.status_code != 202:
             return told
         assert await imports.work_off()
-        done = (await enrollment.get(f"/imports/{told['import_id']}", clerk)).json()
-        return done["refusal"] or done
+        done: dict[str, Any] = (await enrollment.get(f"/imports/{told['import_id']}", clerk)).json()
+        refusal: dict[str, Any] | None = done["refusal"]
+        return refusal or done
 
     return outcome
 

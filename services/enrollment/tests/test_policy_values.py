@@ -58,6 +58,37 @@ async def test_a_value_is_entered_by_one_and_approved_by_another(enrollment: Run
         assert await connection.scalar(text("SELECT count(*) FROM supplied_value")) == 1
 
 
+async def test_what_waits_may_be_withdrawn_with_a_reason_and_is_then_approved_by_nobody(enrollment: Running) -> None:
+    entry, approval = enrollment.token(Role.POLICY_ENTRY), enrollment.token(Role.POLICY_APPROVAL)
+    entered = (await enrollment.post("/policy-values", entry, INCOME)).json()
+    at = f"/policy-values/{entered['value_id']}"
+    withdrawn = await enrollment.post(f"{at}/withdrawal", approval, {"reason": "与公报不符"})
+    assert (withdrawn.status_code, withdrawn.json()["status"]) == (200, "withdrawn")
+    assert withdrawn.json()["withdrawal_reason"] == "与公报不符"
+    for step, body in (("approval", {}), ("withdrawal", {"reason": "再次"})):
+        again = await enrollment.post(f"{at}/{step}", approval, body)
+        assert (again.status_code, again.json()["code"]) == (409, "policy_value.withdrawn")
+    for status, found in (("entered", 0), ("withdrawn", 1)):
+        listed = await enrollment.get("/policy-values", entry, pool="211100", status=status)
+        assert len(listed.json()["values"]) == found
+    assert await enrollment.told() == []
+
+
+async def test_what_is_still_to_be_supplied_is_listed_with_its_clause(enrollment: Running) -> None:
+    entry, approval = enrollment.token(Role.POLICY_ENTRY), enrollment.token(Role.POLICY_APPROVAL)
+
+    async def missing() -> set[str]:
+        found = (await enrollment.get("/policy-values/missing", entry, pool="211100", on="2026-07-01")).json()["values"]
+        assert all(each["name"] and each["clause"] for each in found)
+        return {each["parameter"] for each in found}
+
+    assert "contribution.base_by_mark" in await missing()
+    entered = (await enrollment.post("/policy-values", entry, RETIREES_BASE)).json()
+    assert "contribution.base_by_mark" in await missing()
+    await enrollment.post(f"/policy-values/{entered['value_id']}/approval", approval, {})
+    assert "contribution.base_by_mark" not in await missing()
+
+
 async def test_what_no_pack_can_take_is_refused(enrollment: Running) -> None:
     entry = enrollment.token(Role.POLICY_ENTRY)
     for more in (
@@ -89,6 +120,7 @@ async def test_an_approved_value_lets_a_run_go_on_and_is_cited(
         "medical_fund_surplus": "supplied",
         "person": "supplied",
     }
+    assert all("补录依据：会议纪要 2026-1" in each["readings"] for each in due["parts"])
 
 
 async def test_a_draft_is_refused_until_the_deployment_names_its_pool(

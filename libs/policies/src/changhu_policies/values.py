@@ -58,8 +58,9 @@ class Value:
         return self.start <= day <= self.end
 
     @property
-    def readings(self) -> tuple[str, ...]:
-        return (self.reading,) if self.reading else ()
+    def remark(self) -> str:
+        """What was read into the document where it is assumed, the paper (补录依据) where it is supplied."""
+        return f"补录依据：{self.source}" if self.status == "supplied" and self.source else self.reading
 
     def as_json(self) -> dict[str, Any]:
         """For a reader: what the pack says, in the pack's own words."""

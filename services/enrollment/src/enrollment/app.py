@@ -72,7 +72,7 @@ def build(resources: Resources) -> Parts:
             timelines_router(Timelines(database), resources.clock),
             withholdings_router(Withholdings(database, identities)),
             families_router(Families(database)),
-            policy_values_router(PolicyValues(database)),
+            policy_values_router(PolicyValues(database), resources.clock),
         ],
         loops=[imports.run, Likenesses(database, identities).run, identities.rekeying(database).run],
         backlog=imports.waiting,

@@ -7,16 +7,18 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from changhu_common.auth import allow
+from changhu_common.clock import Clock
 from changhu_common.requests import Asked
 from changhu_common.roles import Caller, Role
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
-from enrollment.api.persons import TEXT_CHARACTERS_MAX, Body
-from enrollment.usecases.policy_values import PolicyValues, PolicyValueView
+from enrollment.api.persons import TEXT_CHARACTERS_MAX, Body, Void
+from enrollment.usecases.policy_values import MissingView, PolicyValues, PolicyValueView, Status
 
 Entry = Annotated[Caller, allow(Role.POLICY_ENTRY)]
 Approval = Annotated[Caller, allow(Role.POLICY_APPROVAL)]
+EntryOrApproval = Annotated[Caller, allow(Role.POLICY_ENTRY, Role.POLICY_APPROVAL)]
 Reader = Annotated[Caller, allow(Role.POLICY_ENTRY, Role.POLICY_APPROVAL, Role.AUDITOR)]
 
 
@@ -37,7 +39,12 @@ class Values:
     values: Sequence[PolicyValueView]
 
 
-def policy_values_router(values: PolicyValues) -> APIRouter:
+@dataclass(frozen=True, slots=True)
+class Missing:
+    values: Sequence[MissingView]
+
+
+def policy_values_router(values: PolicyValues, clock: Clock) -> APIRouter:
     router = APIRouter(tags=["policy values"], prefix="/policy-values")
 
     @router.post("", status_code=201)
@@ -50,8 +57,19 @@ def policy_values_router(values: PolicyValues) -> APIRouter:
         """Approve what another person entered."""
         return await values.approve(caller=caller, asked=asked, value_id=value_id)
 
+    @router.post("/{value_id}/withdrawal")
+    async def withdraw(caller: EntryOrApproval, asked: Asked, value_id: UUID, body: Void) -> PolicyValueView:
+        """Take back, or refuse, what is not approved."""
+        return await values.withdraw(caller=caller, asked=asked, value_id=value_id, reason=body.reason)
+
     @router.get("")
-    async def of_pool(caller: Reader, pool: str) -> Values:
-        return Values(await values.of_pool(caller=caller, pool=pool))
+    async def of_pool(caller: Reader, pool: str, status: Status | None = None) -> Values:
+        """What was entered for a pool, with who entered and who approved it."""
+        return Values(await values.of_pool(caller=caller, pool=pool, status=status))
+
+    @router.get("/missing")
+    async def missing(caller: Reader, pool: str, on: date | None = None) -> Missing:
+        """What the pool's document leaves open and nobody supplied, today or on another day."""
+        return Missing(await values.missing(caller=caller, pool=pool, on=on or clock.today()))
 
     return router

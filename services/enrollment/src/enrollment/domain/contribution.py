@@ -5,7 +5,7 @@ for each person. Each part says who pays it, by which clause, and how firmly; wh
 one clause is one part.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
@@ -29,7 +29,7 @@ class Part:
     fen: int
     clause: str
     status: Status
-    readings: tuple[str, ...] = ()
+    readings: tuple[str, ...] = ()  # what was read into the document, and the papers of what was supplied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,10 +171,11 @@ def contribution_rule(
         return rule
     base = case.of_first_mark("contribution.base_by_mark") or case.value("contribution.base")
     rounding = case.value("contribution.rounding")
+    figures = _figures(pack, base.value, begun.year)
     return replace(
         rule,
-        base=_known_base(pack, base.value, begun.year),
-        shares=tuple(_share(case, name, resting_on=(collection, base, rounding)) for name in shares),
+        base=_known_base(base.value, figures),
+        shares=tuple(_share(case, name, resting_on=(collection, base, rounding, *figures)) for name in shares),
         rest=rounding.value.rest,
     )
 
@@ -188,13 +189,19 @@ def collection_period(collection: CollectionRule, on: date) -> tuple[date, str]:
     return date(year, collection.month, 1), str(year + collection.years_ahead)
 
 
-def _known_base(pack: Pack, base: ContributionBase, year: int) -> Fraction | None:
+def _figures(pack: Pack, base: ContributionBase, year: int) -> tuple[Value, ...]:
+    """The statistic that a base of a year rests on, where it rests on one."""
+    if isinstance(base, StatisticBase):
+        return (pack.statistic(base.statistic, year - base.years_back),)
+    return ()
+
+
+def _known_base(base: ContributionBase, figures: Sequence[Value]) -> Fraction | None:
     """The base where it is everybody's: unrounded, because only the contribution is an amount."""
     if isinstance(base, FlatBase):
         return Fraction(base.fen)
     if isinstance(base, StatisticBase):
-        figure = pack.statistic(base.statistic, year - base.years_back)
-        return base.factor * int(figure.value)
+        return base.factor * sum(int(figure.value) for figure in figures)
     return None
 
 
@@ -253,6 +260,6 @@ def _payer(payer: Value, *resting_on: Value, fixed: Value | None = None) -> Paye
         payer=payer.value,
         clause=payer.clause,
         status=weakest(*(value.status for value in values)),
-        readings=tuple(dict.fromkeys(value.reading for value in values if value.reading)),
+        readings=tuple(dict.fromkeys(value.remark for value in values if value.remark)),
         fen_max=fixed.value if fixed else None,
     )

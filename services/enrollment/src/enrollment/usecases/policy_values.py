@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -20,12 +20,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from enrollment.storage.tables import policy_value
 from enrollment.usecases.territories import SUPPLIED, refuse_outside_pool
 
+Status = Literal["entered", "approved", "withdrawn"]
+
 
 class AlreadyApproved(Conflict):
     """An approved value never changes; a later one takes its place."""
 
     code = "policy_value.already_approved"
     title = "该参数值已审批"
+
+
+class Withdrawn(Conflict):
+    """What was withdrawn is entered anew."""
+
+    code = "policy_value.withdrawn"
+    title = "该参数值已撤回"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +49,24 @@ class PolicyValueView:
     start: date
     end: date | None
     source: str
-    status: Literal["entered", "approved"]
+    status: Status
     entered_by: str
+    entered_at: datetime
     approved_by: str | None
+    approved_at: datetime | None
+    withdrawn_by: str | None
+    withdrawal_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MissingView:
+    """A value that a document leaves open: for whom (`qualifiers`), by which clause, and what it says of it."""
+
+    parameter: str
+    name: str
+    qualifiers: dict[str, str | int]
+    clause: str
+    note: str
 
 
 class PolicyValues:
@@ -88,16 +112,7 @@ class PolicyValues:
     async def approve(self, *, caller: Caller, asked: AskedChange, value_id: UUID) -> PolicyValueView:
         """Approve what another person entered: from now on it holds in every service."""
         async with self._database.change(asked) as tx:
-            found = await tx.connection.execute(
-                select(policy_value)
-                .where(policy_value.c.id == value_id, within(caller.scope, region=policy_value.c.pool))
-                .with_for_update()
-            )
-            row = found.one_or_none()
-            if row is None:
-                raise NotFound("没有这个补录参数，或不在您的权限范围内。")
-            if row.approved_by is not None:
-                raise AlreadyApproved("该参数值已审批；需要更改的请补录新的值。")
+            row = await _waiting(tx.connection, caller, value_id)
             if row.entered_by == caller.subject:
                 raise PostsNotSeparated("这个参数值由您录入，请由另一位有审批权限的人员审批。")
             await _check_fits(tx.connection, row._asdict())
@@ -125,14 +140,50 @@ class PolicyValues:
             tx.record(AuditEntry("policy_value.approved", "policy_value", value_id, after={"by": caller.subject}))
             return tx.answer(_view(changed.one()))
 
-    async def of_pool(self, *, caller: Caller, pool: str) -> Sequence[PolicyValueView]:
+    async def withdraw(self, *, caller: Caller, asked: AskedChange, value_id: UUID, reason: str) -> PolicyValueView:
+        """Take back what is not approved (撤回), or refuse it; the entry stays readable with the reason."""
+        async with self._database.change(asked) as tx:
+            await _waiting(tx.connection, caller, value_id)
+            said = {"withdrawn_by": caller.subject, "withdrawn_at": tx.now, "withdrawal_reason": reason}
+            changed = update(policy_value).where(policy_value.c.id == value_id).values(**said).returning(policy_value)
+            row = (await tx.connection.execute(changed)).one()
+            after = {"by": caller.subject, "reason": reason}
+            tx.record(AuditEntry("policy_value.withdrawn", "policy_value", value_id, after=after))
+            return tx.answer(_view(row))
+
+    async def of_pool(self, *, caller: Caller, pool: str, status: Status | None = None) -> Sequence[PolicyValueView]:
+        """Everything that was entered for a pool, in order of entry; of one status, or all."""
+        query = select(policy_value).where(
+            policy_value.c.pool == pool, within(caller.scope, region=policy_value.c.pool)
+        )
         async with self._database.read() as connection:
-            rows = await connection.execute(
-                select(policy_value)
-                .where(policy_value.c.pool == pool, within(caller.scope, region=policy_value.c.pool))
-                .order_by(policy_value.c.id)
-            )
-            return [_view(row) for row in rows]
+            rows = await connection.execute(query.order_by(policy_value.c.entered_at, policy_value.c.id))
+            views = [_view(row) for row in rows]
+        return [each for each in views if status in (None, each.status)]
+
+    async def missing(self, *, caller: Caller, pool: str, on: date) -> Sequence[MissingView]:
+        """What the pool's document leaves open on a day and nobody supplied (待补录)."""
+        refuse_outside_pool(caller.scope, pool)
+        async with self._database.read() as connection:
+            pack = load_pack(pool, await SUPPLIED.load(connection, pool))
+        return [
+            MissingView(each.parameter, each.title, dict(each.qualifiers), each.clause, each.note)
+            for each in pack.values(on=on)
+            if each.status == "missing"
+        ]
+
+
+async def _waiting(connection: AsyncConnection, caller: Caller, value_id: UUID) -> Row[Any]:
+    """An entered value in scope, locked; refused where it is decided."""
+    mine = policy_value.c.id == value_id, within(caller.scope, region=policy_value.c.pool)
+    row = (await connection.execute(select(policy_value).where(*mine).with_for_update())).one_or_none()
+    if row is None:
+        raise NotFound("没有这个补录参数，或不在您的权限范围内。")
+    if row.approved_by is not None:
+        raise AlreadyApproved("该参数值已审批；需要更改的请补录新的值。")
+    if row.withdrawn_by is not None:
+        raise Withdrawn("该参数值已撤回；需要的请重新补录。")
+    return row
 
 
 async def _check_fits(connection: AsyncConnection, row: dict[str, Any]) -> None:
@@ -152,7 +203,11 @@ def _view(row: Row[Any]) -> PolicyValueView:
         start=row.start,
         end=row.end,
         source=row.source,
-        status="entered" if row.approved_by is None else "approved",
+        status="approved" if row.approved_by else "withdrawn" if row.withdrawn_by else "entered",
         entered_by=row.entered_by,
+        entered_at=row.entered_at,
         approved_by=row.approved_by,
+        approved_at=row.approved_at,
+        withdrawn_by=row.withdrawn_by,
+        withdrawal_reason=row.withdrawal_reason,
     )

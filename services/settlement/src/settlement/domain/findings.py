@@ -36,5 +36,5 @@ def _finding(value: Value, code: str, text: str, *, stops_payment: bool) -> Find
         status=value.status,
         parameter=value.parameter,
         stops_payment=stops_payment,
-        reading=value.reading,
+        reading=value.remark,
     )
