@@ -7,7 +7,18 @@ import sys
 
 import typer
 
-from changhu_standalone.cli import asking, deploying, importing, ledger, policy, running, simulating, trying, whole_city
+from changhu_standalone.cli import (
+    asking,
+    deploying,
+    importing,
+    ledger,
+    policy,
+    projecting,
+    running,
+    simulating,
+    trying,
+    whole_city,
+)
 
 app = typer.Typer(
     name="changhu",
@@ -19,6 +30,7 @@ app.add_typer(trying.app, name="try")
 policy.app.command()(simulating.simulate)
 app.add_typer(policy.app, name="policy")
 app.add_typer(asking.dead_letters, name="dead-letters")
+ledger.app.command()(projecting.project)
 app.add_typer(ledger.app, name="ledger")
 app.command()(running.demo)
 app.command("demo-city")(whole_city.demo_city)

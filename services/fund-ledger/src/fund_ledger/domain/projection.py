@@ -106,12 +106,17 @@ class Course:
 
 def project(*, basis: Basis, assumed: Assumptions, years: int) -> list[Course]:
     """Every variant over so many years. Raises BasisMissing with everything that is not there."""
-    if not YEARS_MIN <= years <= YEARS_MAX:
-        reason = f"须为 {YEARS_MIN} 至 {YEARS_MAX} 年"
-        raise InvalidInput(f"测算年数{reason}。", errors=[FieldError("years", reason)])
+    refuse_years(years)
     if errors := list(_missing(basis, assumed)):
         raise BasisMissing("测算依据不全：" + "；".join(each.reason for each in errors) + "。", errors=errors)
     return [_Run(basis, assumed, variant).course(years) for variant in VARIANTS]
+
+
+def refuse_years(years: int) -> None:
+    """InvalidInput for fewer years than say anything, or more than anybody can assume anything of."""
+    if not YEARS_MIN <= years <= YEARS_MAX:
+        reason = f"须为 {YEARS_MIN} 至 {YEARS_MAX} 年"
+        raise InvalidInput(f"测算年数{reason}。", errors=[FieldError("years", reason)])
 
 
 def _missing(basis: Basis, assumed: Assumptions) -> Iterator[FieldError]:

@@ -226,5 +226,5 @@ def months_of_reserve(*, surplus_fen: int, expense_fen: int, months: int) -> Fra
 
 
 def written_months(months: Fraction | None) -> str | None:
-    """With one digit after the point, cut and not rounded: a fund never lasts longer than it says."""
-    return None if months is None else f"{months * 10 // 1 / 10:.1f}"
+    """With one digit after the point, cut and not rounded: a fund lasts no longer than it says, nor less than 0."""
+    return None if months is None else f"{max(months, Fraction(0)) * 10 // 1 / 10:.1f}"

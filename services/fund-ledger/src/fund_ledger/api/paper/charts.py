@@ -24,6 +24,7 @@ HEIGHT: Final = 178.0
 LEFT, BELOW, ABOVE = 52.0, 26.0, 30.0
 LABELS_MAX: Final = 18  # so many names fit below an axis
 BAR_POINTS: Final = 15.0
+NOTE_LEADING: Final = 9.5
 
 Series = Mapping[str, Sequence[int]]
 
@@ -42,18 +43,36 @@ def months_bars(title: str, months: Sequence[str], series: Series) -> Drawing:
 
 def months_line(title: str, months: Sequence[str], values: Sequence[float | None], *, colour: int = 0) -> Drawing:
     """One line over the months; where there is no value it has a gap."""
+    return _lines(title, months, {title: values}, first_colour=colour)
+
+
+def amounts_lines(title: str, months: Sequence[str], series: Series) -> Drawing:
+    """Amounts (fen) as lines over months or years."""
+    unit, word = unit_of(fen for held in series.values() for fen in held)
+    return _lines(f"{title}（{word}）", months, {name: [fen / unit for fen in held] for name, held in series.items()})
+
+
+def _lines(
+    title: str, months: Sequence[str], series: Mapping[str, Sequence[float | None]], *, first_colour: int = 0
+) -> Drawing:
     chart: Any = HorizontalLineChart()
-    chart.data = [list(values)]
-    chart.lines[0].strokeColor = HexColor(COLOURS[colour])
-    chart.lines[0].strokeWidth = 1.6
+    chart.data = [list(values) for values in series.values()]
+    for number in range(len(series)):
+        chart.lines[number].strokeColor = HexColor(COLOURS[first_colour + number])
+        chart.lines[number].strokeWidth = 1.6
     chart.joinedLines = 1
-    return _framed(title, chart, months, [])
+    return _framed(title, chart, months, list(series))
 
 
-def amounts_line(title: str, months: Sequence[str], fen: Sequence[int], *, colour: int = 0) -> Drawing:
-    """Amounts (fen) as one line over the months."""
-    unit, word = unit_of(fen)
-    return months_line(f"{title}（{word}）", months, [each / unit for each in fen], colour=colour)
+def noted(drawing: Drawing, notes: Sequence[str]) -> Drawing:
+    """The same chart with notes below it, so that they go wherever it goes."""
+    height = NOTE_LEADING * len(notes)
+    whole = Drawing(drawing.width, drawing.height + height)
+    drawing.shift(0, height)
+    whole.add(drawing)
+    for number, note in enumerate(notes, 1):
+        whole.add(String(0, height - NOTE_LEADING * number + 2, note, fontName=font(), fontSize=6.5))
+    return whole
 
 
 def places_bars(title: str, places: Sequence[str], series: Series) -> Drawing:

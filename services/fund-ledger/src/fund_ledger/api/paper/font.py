@@ -11,6 +11,8 @@ from reportlab.pdfbase.ttfonts import TTFont
 FILE: Final = "NotoSansSC-Regular.ttf"
 NAME: Final = "NotoSansSC"
 
+NEVER_FIRST: Final = frozenset("，。；：、）」》”％%")
+
 
 def font_path() -> Path:
     """Where the font lies; the package that brings it is not imported."""
@@ -33,12 +35,12 @@ def width_of(text: str, size: float) -> float:
 
 
 def wrapped(text: str, *, width: float, size: float) -> list[str]:
-    """A text in lines that fit, broken between any two letters as Chinese is."""
-    lines, line, used = [], "", 0.0
+    """A text in lines that fit, broken between any two letters as Chinese is, but never before a closing mark."""
+    lines, line = [], ""
     for letter in text:
-        needed = width_of(letter, size)
-        if line and used + needed > width:
-            lines.append(line)
-            line, used = "", 0.0
-        line, used = line + letter, used + needed
+        if line and width_of(line + letter, size) > width:
+            kept = -1 if letter in NEVER_FIRST and len(line) > 1 else len(line)
+            lines.append(line[:kept])
+            line = line[kept:]
+        line += letter
     return [*lines, line]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from reportlab.graphics.shapes import Drawing
 
-from fund_ledger.api.paper.charts import amounts_line, months_bars, months_line, places_bars
+from fund_ledger.api.paper.charts import amounts_lines, months_bars, months_line, places_bars
 from fund_ledger.api.tables import counties_of
 from fund_ledger.usecases.months import Months
 from fund_ledger.usecases.reports import Report
@@ -21,7 +21,7 @@ def month_charts(told: Months) -> list[Drawing]:
     }
     charts = [months_bars("各月收入与支出", months, flows)]
     if len(months) > 1:
-        charts.append(amounts_line("月末累计结余", months, [each.surplus_fen for each in told.months]))
+        charts.append(amounts_lines("月末累计结余", months, {"结余": [each.surplus_fen for each in told.months]}))
         reserve = [float(each.reserve) if each.reserve else None for each in told.months]
         if any(each is not None for each in reserve):
             charts.append(months_line("基金可支付月数（月）", months, reserve, colour=2))
