@@ -1,8 +1,9 @@
 """Which records are one person's: enrollment merges two and may take it back, and every service follows.
 
 A fact goes on being told of the record that it was recorded for. Whose it is follows from all merges
-that are known, in whatever order they came; so a row keeps both: `person_id` is the person, `merged_id` the
-merged record that it was recorded for, None where that is the person himself.
+that are known, in whatever order they came. Where rows are asked for by record, `records` names all of a person's;
+where they are added up by person, a row keeps both: `person_id` is the person, `merged_id` the merged record that
+it was recorded for, None where that is the person himself.
 """
 
 from collections.abc import Collection, Sequence
@@ -40,6 +41,17 @@ _WORK_OUT = text(
     RETURNING merged_person.person_id, old.survivor_id AS before, new.survivor_id AS now
     """  # noqa: S608 (a number of ours)
 )
+_RECORDS = text(
+    """
+    SELECT person_id, survivor_id FROM merged_person
+    WHERE survivor_id <> person_id AND survivor_id IN (
+        SELECT coalesce(known.survivor_id, asked.id) FROM unnest(CAST(:ids AS uuid[])) AS asked (id)
+        LEFT JOIN merged_person AS known ON known.person_id = asked.id
+    )
+    """
+)
+# Where two merges lead is worked out one after the other.
+_TAKE_TURNS = text("SELECT pg_advisory_xact_lock(hashtextextended('merged_person', 0))")
 _KEEP = """
     ON CONFLICT (person_id) DO UPDATE SET into_id = EXCLUDED.into_id, revision = EXCLUDED.revision, void = EXCLUDED.void
     WHERE merged_person.revision < EXCLUDED.revision
@@ -80,12 +92,10 @@ class MergedPersons:
         self._table = table
 
     async def keep(self, connection: AsyncConnection, merges: Sequence[Merge]) -> list[Moved]:
-        """Keep what is newer than what is known; the records that change hands by it, in order of id.
-
-        Nobody may write a fact of a person meanwhile: the caller holds a lock that everybody shares who does.
-        """
+        """Keep what is newer than what is known; the records that change hands by it, in order of id."""
         if not merges:
             return []
+        await connection.execute(_TAKE_TURNS)
         newest: dict[UUID, Merge] = {}
         for each in merges:
             if each.person_id not in newest or newest[each.person_id].revision < each.revision:
@@ -104,7 +114,10 @@ class MergedPersons:
         return sorted(Moved(row.person_id, row.before, row.now) for row in await connection.execute(_WORK_OUT))
 
     async def rehome(self, connection: AsyncConnection, table: Table, moved: Sequence[Moved]) -> None:
-        """Give a table's rows (`person_id`, `merged_id`) of these records to whom they belong now."""
+        """Give a table's rows (`person_id`, `merged_id`) of these records to whom they belong now.
+
+        Nobody may add a row of a person meanwhile: the caller holds a lock that everybody shares who does.
+        """
         if not moved:
             return
         await connection.execute(
@@ -134,18 +147,15 @@ class MergedPersons:
 
     async def records(self, connection: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, UUID]:
         """Every record of these persons (given by any record of theirs), with whose it is."""
-        of = await self.survivors(connection, ids)
-        persons = {of.get(each, each) for each in ids}
-        merged = self._table.c
-        asked = select(merged.person_id, merged.survivor_id).where(
-            merged.survivor_id == any_(literal(list(persons), ARRAY(Uuid))), merged.survivor_id != merged.person_id
-        )
-        others = {row.person_id: row.survivor_id for row in await connection.execute(asked)} if ids else {}
-        return {each: each for each in persons} | others
+        if not ids:
+            return {}
+        rows = await connection.execute(_RECORDS, {"ids": list(ids)})
+        merged = {row.person_id: row.survivor_id for row in rows}
+        persons = {merged.get(each, each) for each in ids}
+        return {each: each for each in persons} | merged
 
     async def widened(self, connection: AsyncConnection, scope: Scope) -> Scope:
-        """The scope of somebody who is known by a merged record: he is the survivor, and so are his wards."""
+        """The scope of somebody who is known by one of his records: it opens all of them, and so for his wards."""
         if not scope.persons:
             return scope
-        of = await self.survivors(connection, scope.persons)
-        return replace(scope, persons=scope.persons | set(of.values()))
+        return replace(scope, persons=scope.persons | set(await self.records(connection, scope.persons)))

@@ -1,6 +1,6 @@
 """Care plans in the database."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -42,26 +42,27 @@ async def page(
     *,
     scope: Scope,
     organization_id: UUID | None,
-    person_id: UUID | None,
+    records: Collection[UUID] | None,
     after: UUID | None,
     limit: int,
 ) -> Sequence[Found]:
+    """Plans in order of id; `records` are those of one person."""
     query = _in_scope(scope).order_by(care_plan.c.id).limit(limit)
     if organization_id is not None:
         query = query.where(care_plan.c.organization_id == organization_id)
-    if person_id is not None:
-        query = query.where(care_plan.c.person_id == person_id)
+    if records is not None:
+        query = query.where(care_plan.c.person_id.in_(records))
     if after is not None:
         query = query.where(care_plan.c.id > after)
     return (await connection.execute(query)).all()
 
 
-async def confirmed(connection: AsyncConnection, *, persons: Iterable[UUID]) -> dict[tuple[UUID, UUID], list[Plan]]:
-    """The confirmed plans of these people, by person and organisation."""
+async def confirmed(connection: AsyncConnection, *, whose: Mapping[UUID, UUID]) -> dict[tuple[UUID, UUID], list[Plan]]:
+    """The confirmed plans of these records, by the person whose they are and organisation."""
     found: dict[tuple[UUID, UUID], list[Plan]] = {}
-    query = select(care_plan).where(among(care_plan.c.person_id, persons), care_plan.c.status == Status.CONFIRMED)
+    query = select(care_plan).where(among(care_plan.c.person_id, whose), care_plan.c.status == Status.CONFIRMED)
     for row in await connection.execute(query):
-        found.setdefault((row.person_id, row.organization_id), []).append(
+        found.setdefault((whose[row.person_id], row.organization_id), []).append(
             Plan(id=row.id, mode=row.mode, items=frozenset(row.items), days=DateRange(row.start, row.end))
         )
     return found

@@ -1,5 +1,6 @@
 """The registry's tables. The database itself refuses overlapping agreements, staff, prices and visits."""
 
+from changhu_common.merged_persons import MergedPersons, add_merged_persons
 from changhu_common.spine import add_spine, new_metadata
 from sqlalchemy import (
     BigInteger,
@@ -21,6 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 METADATA = new_metadata()
 SPINE = add_spine(METADATA)
+MERGED = MergedPersons(add_merged_persons(METADATA))
 
 MOMENT = DateTime(timezone=True)
 

@@ -16,6 +16,7 @@ from provider_registry.domain import plan as rules
 from provider_registry.domain.catalogue import refuse_unknown_items
 from provider_registry.domain.plan import Status
 from provider_registry.storage import organizations, persons, plans
+from provider_registry.storage.tables import MERGED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,7 @@ class Plans:
             of = await organizations.of_id(connection, organization_id, scope=caller.scope)
             if of.kind != "care_provider":
                 raise rules.NotCareProvider("护理计划只能由护理服务机构制定。")
+            person_id = await MERGED.survivor(connection, person_id)
             known = (await persons.locked(connection, [person_id])).get(person_id)
             rules.refuse_unfit_person(
                 pool=of.pool,
@@ -92,13 +94,14 @@ class Plans:
         """The person (or who acts for them) confirms; a clerk does so only with the signed document's name."""
         async with self._database.change(asked) as transaction:
             connection = transaction.connection
-            person_id = (await plans.of_id(connection, plan_id, scope=caller.scope)).person_id
+            scope = await MERGED.widened(connection, caller.scope)
+            person_id = (await plans.of_id(connection, plan_id, scope=scope)).person_id
             # The person before the plan: everybody who tells something of a person locks in this order.
             await persons.locked(connection, [person_id])
-            plan = await plans.of_id(connection, plan_id, scope=caller.scope, lock=True)
+            plan = await plans.of_id(connection, plan_id, scope=scope, lock=True)
             if plan.status != Status.DRAFT:
                 raise rules.PlanConfirmed("这份护理计划已经确认过, 不需要再次确认。")
-            if person_id not in caller.scope.persons and not signed_document:
+            if person_id not in scope.persons and not signed_document:
                 raise rules.DocumentMissing("代为确认须写明参保人或其监护人签字的文件 (signed_document)。")
             revision = plan.revision + 1
             await plans.change(
@@ -132,12 +135,12 @@ class Plans:
                     end=plan.end,
                 )
             )
-            return transaction.answer(_view(plan, Status.CONFIRMED))
+            return transaction.answer(_view(plan, Status.CONFIRMED, await MERGED.survivor(connection, person_id)))
 
     async def of_id(self, *, caller: Caller, plan_id: UUID) -> PlanView:
         async with self._database.read() as connection:
-            found = await plans.of_id(connection, plan_id, scope=caller.scope)
-        return _view(found, found.status)
+            found = await plans.of_id(connection, plan_id, scope=await MERGED.widened(connection, caller.scope))
+            return _view(found, found.status, await MERGED.survivor(connection, found.person_id))
 
     async def page(
         self, *, caller: Caller, organization_id: UUID | None, person_id: UUID | None, after: UUID | None, limit: int
@@ -145,20 +148,21 @@ class Plans:
         async with self._database.read() as connection:
             rows = await plans.page(
                 connection,
-                scope=caller.scope,
+                scope=await MERGED.widened(connection, caller.scope),
                 organization_id=organization_id,
-                person_id=person_id,
+                records=None if person_id is None else await MERGED.records(connection, [person_id]),
                 after=after,
                 limit=limit,
             )
-        return [_view(row, row.status) for row in rows]
+            merged = await MERGED.survivors(connection, {row.person_id for row in rows})
+        return [_view(row, row.status, merged.get(row.person_id, row.person_id)) for row in rows]
 
 
-def _view(row: plans.Found, status: str) -> PlanView:
+def _view(row: plans.Found, status: str, person_id: UUID) -> PlanView:
     return PlanView(
         plan_id=row.id,
         organization_id=row.organization_id,
-        person_id=row.person_id,
+        person_id=person_id,
         mode=row.mode,
         items=row.items,
         start=row.start,

@@ -1,6 +1,6 @@
 """What was recorded is read by organisation and month; a caregiver reads his own visits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from uuid import UUID
@@ -11,6 +11,7 @@ from changhu_common.periods import SHANGHAI, Month
 from changhu_common.roles import Caller
 
 from provider_registry.storage import organizations, visits
+from provider_registry.storage.tables import MERGED
 from provider_registry.usecases.visits import may_see, speaks_for
 
 
@@ -74,22 +75,25 @@ class VisitReading:
                 after=after,
                 limit=limit,
             )
-        return [_view(row) for row in rows]
+            merged = await MERGED.survivors(connection, {row.person_id for row in rows})
+        return [_view(row, merged) for row in rows]
 
     async def of_id(self, *, caller: Caller, visit_id: UUID) -> VisitView:
         async with self._database.read() as connection:
             found = await visits.of_id(connection, visit_id, scope=caller.scope)
+            merged = await MERGED.survivors(connection, [found.person_id]) if found else {}
         if found is None or not may_see(caller, found):
             raise NotFound("没有这条服务记录, 或不在您的权限范围内。")
-        return _view(found)
+        return _view(found, merged)
 
 
-def _view(row: visits.Found) -> VisitView:
+def _view(row: visits.Found, merged: Mapping[UUID, UUID]) -> VisitView:
+    """A visit as the person's; `merged` says whose the merged records are."""
     return VisitView(
         visit_id=row.id,
         visit=row.reference,
         organization_id=row.organization_id,
-        person_id=row.person_id,
+        person_id=merged.get(row.person_id, row.person_id),
         county=row.county,
         mode=row.mode,
         staff_id=row.staff_id,

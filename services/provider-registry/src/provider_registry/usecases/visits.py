@@ -36,6 +36,7 @@ from provider_registry.domain.visit import (
     findings,
 )
 from provider_registry.storage import agreements, organizations, persons, plans, staff, visits
+from provider_registry.storage.tables import MERGED
 
 DIFFERS = "这个编号的服务记录内容不同; 如需更改, 请使用更正 (correction) 并写明原因。"
 ANOTHERS = "护理人员只能上传和更正本人的服务记录。"
@@ -94,20 +95,25 @@ class Surroundings:
     now: datetime
     organizations: Mapping[UUID, organizations.Found]
     agreements: Sequence[Agreement]
-    persons: Mapping[UUID, persons.Found]
+    whose: Mapping[UUID, UUID]
+    people: Mapping[UUID, persons.Found]
     staff: Mapping[UUID, Staff]
     plans: Mapping[tuple[UUID, UUID], Sequence[Plan]]
     elsewhere: set[UUID]
 
+    def person_of(self, visit: Visit) -> persons.Found | None:
+        """Who was visited, by whatever record the visit names."""
+        return self.people.get(self.whose[visit.person_id])
+
     def facts(self, visit: Visit) -> Facts:
-        person = self.persons.get(visit.person_id)
+        person = self.person_of(visit)
         return Facts(
             now=self.now,
             pool=self.organizations[visit.organization_id].pool,
             person_pool=person.pool if person else None,
             agreements=[each for each in self.agreements if each.organization_id == visit.organization_id],
             staff=self.staff.get(visit.staff_id),
-            plans=self.plans.get((visit.person_id, visit.organization_id), ()),
+            plans=self.plans.get((self.whose[visit.person_id], visit.organization_id), ()),
             caregiver_elsewhere=visit.id in self.elsewhere,
         )
 
@@ -157,8 +163,11 @@ class Visits:
         async with self._database.change(asked) as transaction:
             connection = transaction.connection
             standing = await _standing(connection, caller, visit_id)
-            if (corrected.id, corrected.person_id) != (visit_id, standing.person_id):
+            records = await MERGED.records(connection, [standing.person_id])
+            if corrected.id != visit_id or corrected.person_id not in records:
                 raise IdentityChanged("更正须保留原机构、原编号和原参保人; 否则请作废后重新上传。")
+            # It goes on being told of the record that it was recorded for.
+            corrected = replace(corrected, person_id=standing.person_id)
             around = await _surroundings(transaction, caller, [corrected])
             standing = await _standing(connection, caller, visit_id, lock=True)
             _refuse_of_another(caller, around, corrected)
@@ -223,7 +232,7 @@ async def _recorded(transaction: Transaction, caller: Caller, sent: Sequence[Vis
             continue
         digests = known.get(visit.id)
         if digests is not None:
-            outcomes[index] = _again(visit, digests)
+            outcomes[index] = _again(visit, digests, around.whose)
             continue
         facts = around.facts(visit)
         if visit.started_at < free_from.get(visit.staff_id, visit.started_at):
@@ -240,13 +249,14 @@ async def _recorded(transaction: Transaction, caller: Caller, sent: Sequence[Vis
     if lost := accepted.keys() - written:
         # Somebody recorded them, for another person and by another caregiver, while this was checked.
         now_known = await visits.known(connection, lost)
-        outcomes.update((accepted[each][0], _again(accepted[each][1], now_known[each])) for each in lost)
+        outcomes.update((accepted[each][0], _again(accepted[each][1], now_known[each], around.whose)) for each in lost)
     return [outcomes[index] for index in range(len(sent))]
 
 
 async def _written(transaction: Transaction, around: Surroundings, new: Sequence[Visit]) -> set[UUID]:
     """Write, audit and tell visits in order of time, then id; returns the ids of those that were new indeed."""
-    pools = {each.id: (around.persons[each.person_id].pool, around.persons[each.person_id].county) for each in new}
+    people = {each.id: around.person_of(each) for each in new}
+    pools = {visit: (person.pool, person.county) for visit, person in people.items() if person is not None}
     written = await visits.add(
         transaction.connection, [(each, *pools[each.id]) for each in new], recorded_at=transaction.now
     )
@@ -263,15 +273,17 @@ async def _surroundings(transaction: Transaction, caller: Caller, sent: Sequence
     found = await organizations.of_ids(connection, {each.organization_id for each in sent}, scope=caller.scope)
     mine = [each for each in sent if each.organization_id in found]
     # One after the other: a deadlock needs two who lock in different order.
-    people = await persons.locked(connection, {each.person_id for each in mine})
+    whose = await MERGED.records(connection, {each.person_id for each in sent})
+    people = await persons.locked(connection, whose)
     members = await staff.locked(connection, {each.staff_id for each in mine})
     return Surroundings(
         now=transaction.now,
         organizations=found,
         agreements=await agreements.of_organizations(connection, found),
-        persons=people,
+        whose=whose,
+        people=people,
         staff=members,
-        plans=await plans.confirmed(connection, persons=people),
+        plans=await plans.confirmed(connection, whose=whose),
         elsewhere=await visits.elsewhere(connection, mine),
     )
 
@@ -315,8 +327,13 @@ def _refuse_of_another(caller: Caller, around: Surroundings, visit: Visit) -> No
         raise OfAnotherCaregiver(ANOTHERS)
 
 
-def _again(visit: Visit, digests: tuple[bytes, bytes]) -> Outcome:
-    return KNOWN if visit.digest in digests else Outcome(refusals=[VisitDiffers(DIFFERS, visit_id=str(visit.id))])
+def _again(visit: Visit, digests: tuple[bytes, bytes], whose: Mapping[UUID, UUID]) -> Outcome:
+    """Known where nothing differs but by which of the person's records it was sent."""
+    person = whose[visit.person_id]
+    by_record = (replace(visit, person_id=each) for each in whose if whose[each] == person)
+    if visit.digest in digests or any(each.digest in digests for each in by_record):
+        return KNOWN
+    return Outcome(refusals=[VisitDiffers(DIFFERS, visit_id=str(visit.id))])
 
 
 def _tell(transaction: Transaction, kind: type[Service], visit: Visit, pool: str, county: str, revision: int) -> None:
