@@ -1,6 +1,7 @@
 """A person is registered once a pool, insured in one category a day, and shown masked to whoever may see him."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -15,6 +16,7 @@ from changhu_common.events.enrollment import (
     PersonState,
     PersonUpdated,
 )
+from changhu_common.periods import SHANGHAI
 from changhu_common.roles import Role
 from httpx import Response
 from sqlalchemy import text
@@ -255,6 +257,14 @@ async def test_marks_that_change_from_a_day_on_leave_what_held_before(
     assert payers == {"2026-05": ["person"], "2026-06": ["medical_assistance_fund"]}
     refused(await enrollment.post(f"{at}/details", clerk, {"marks": []}), 409, "mark.has_days")
     refused(await enrollment.post(f"{at}/details", clerk, {"marks_since": "2026-06-01"}), 422, "input.invalid")
+
+
+async def test_a_mark_comes_and_goes_with_its_days(enrollment: Running, enrol: Enrol, clerk: Who) -> None:
+    at = f"/persons/{(await enrol())['person_id']}"
+    await enrollment.post(f"{at}/hardships", clerk, {"kind": "destitute", "start": "2026-07-10", "end": "2026-07-20"})
+    for day, marks in ((9, []), (10, ["destitute"]), (20, ["destitute"]), (21, [])):
+        enrollment.advance_to(datetime(2026, 7, day, 9, tzinfo=SHANGHAI))
+        assert (await enrollment.get(at, enrollment.token(Role.ENROLLMENT_CLERK))).json()["marks"] == marks
 
 
 async def test_no_two_at_once_insure_a_person_twice(enrollment: Running, enrol: Enrol) -> None:

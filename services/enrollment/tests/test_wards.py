@@ -169,3 +169,23 @@ async def test_a_countys_clerk_names_guardians_of_that_county_alone(
     county = enrollment.token(Role.ENROLLMENT_CLERK, region=COUNTY)
     assert [line for line, *_ in errors(await load(child(1, of=10), who=county))] == [2]
     assert told(await load(child(1, of=10))) == (1, 1, 0, 0)
+
+
+async def test_a_guardian_under_two_records_is_the_one_person_whose_number_is_given(
+    enrollment: Running, load: Load, clerk: Who, adult: Any, child: Any, people: SimpleNamespace
+) -> None:
+    await load(adult(10, 停保日期="2026-03-31"), adult(11, 参保日期="2026-04-01"))
+    ids = []
+    for n in (10, 11):
+        found = await enrollment.post("/persons/search", clerk, {"resident_number": people.number(n)})
+        ids.append(found.json()["persons"][0]["person_id"])
+    body = {"survivor_id": ids[1], "merged_id": ids[0], "reason": "重复登记"}
+    entered = await enrollment.post("/merges", clerk, body)
+    other = enrollment.token(Role.ENROLLMENT_CLERK, region="530400", subject="另一人")
+    approved = await enrollment.post(f"/merges/{entered.json()['merge_id']}/approval", other, {})
+    assert approved.status_code == 200, approved.text
+    assert told(await load(child(1, of=10), choice="all")) == (1, 1, 0, 0)
+    assert told(await load(child(1, of=11), choice="all")) == (1, 0, 1, 0)
+    async with enrollment.database.read() as connection:
+        named = (await connection.execute(text("SELECT guardian_id FROM guardian"))).scalars().all()
+    assert [str(each) for each in named] == [ids[1]]

@@ -5,9 +5,10 @@ A mark without dated records holds on every day; an account pays from consent to
 
 from collections.abc import Collection
 from datetime import date
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import Row, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.storage.tables import hardship
@@ -62,6 +63,21 @@ _CHANGED = """
     )
 """
 _OF_POOL = text(_SET.format(held=held_on(":today"), whose=_CHANGED))
+
+
+_OF_TODAY = text(
+    f"""
+    SELECT id, {held_on(":today")} AS marks, {paid_on(":today")} AS family_account
+    FROM person WHERE id = ANY(CAST(:persons AS uuid[]))
+        AND id IN (SELECT person_id FROM hardship UNION SELECT person_id FROM family_account)
+    """  # noqa: S608 (no part of it comes from outside)
+)
+
+
+async def of_today(connection: AsyncConnection, persons: Collection[UUID], *, today: date) -> dict[UUID, Row[Any]]:
+    """`marks` and `family_account` of those of these persons whose row may be of another day."""
+    rows = await connection.execute(_OF_TODAY, {"persons": list(persons), "today": today})
+    return {row.id: row for row in rows}
 
 
 async def marks_with_days(connection: AsyncConnection, person_id: UUID) -> set[str]:

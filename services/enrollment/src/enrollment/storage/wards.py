@@ -1,7 +1,7 @@
 """Those whom a file registers through a guardian, beside what is known, in a few statements however many they are.
 
 Ward and guardian are found by keyed digests of their numbers; during a change of keys a row has one
-for each pair of keys.
+for each pair of keys. Under the number of a merged record its survivor stands.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -19,6 +19,7 @@ from sqlalchemy.schema import CreateTable
 from enrollment.domain.family import MINOR
 from enrollment.storage import persons
 from enrollment.storage.family_tables import guardian as named_guardian
+from enrollment.storage.merge_tables import merged_person
 from enrollment.storage.tables import coverage, person
 
 # `beside` says that the guardian stands in the same file, as somebody who needs none.
@@ -44,8 +45,12 @@ _NAME = sql(
             CASE WHEN current.guardian_id IS NULL THEN ward.start ELSE greatest(ward.start, :today) END AS since,
             adult.id AS guardian_id, coalesce(ward.relation, same.relation) AS relation
         FROM ward
-        JOIN person AS child ON child.pool = ward.pool AND child.resident_number_index = ward.ward
-        JOIN person AS adult ON adult.pool = ward.pool AND adult.resident_number_index = ward.guardian
+        JOIN person AS childs ON childs.pool = ward.pool AND childs.resident_number_index = ward.ward
+        LEFT JOIN merged_person AS childs_own ON childs_own.person_id = childs.id
+        CROSS JOIN LATERAL (SELECT coalesce(childs_own.survivor_id, childs.id) AS id) AS child
+        JOIN person AS adults ON adults.pool = ward.pool AND adults.resident_number_index = ward.guardian
+        LEFT JOIN merged_person AS adults_own ON adults_own.person_id = adults.id
+        CROSS JOIN LATERAL (SELECT coalesce(adults_own.survivor_id, adults.id) AS id) AS adult
         LEFT JOIN LATERAL (
             SELECT guardian_id, relation FROM guardian WHERE person_id = child.id ORDER BY since DESC LIMIT 1
         ) AS current ON true
@@ -80,15 +85,17 @@ async def take(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -
 
 
 async def in_doubt(connection: AsyncConnection, scope: Scope, *, today: date) -> Sequence[Row[Any]]:
-    """The lines whose guardian is wanting, unknown in scope, dead or a minor; `guarded` who has one already."""
-    child, adult = person.alias("child"), person.alias("adult")
+    """Every line with what speaks against its guardian; those that only the file knows are left out."""
+    childs, adults, adult = person.alias("childs"), person.alias("adults"), person.alias("adult")
+    childs_own, adults_own = merged_person.alias("childs_own"), merged_person.alias("adults_own")
+    child_id = func.coalesce(childs_own.c.survivor_id, childs.c.id)
     is_minor = (
         select(coverage.c.id)
         .where(coverage.c.person_id == adult.c.id, coverage.c.category == MINOR, coverage.c.start <= today)
         .where(or_(coverage.c.end.is_(None), coverage.c.end >= today))
         .exists()
     )
-    guarded = select(named_guardian.c.person_id).where(named_guardian.c.person_id == child.c.id).exists()
+    guarded = select(named_guardian.c.person_id).where(named_guardian.c.person_id == child_id).exists()
     visible = persons.in_scope(scope, of=adult)
     query = (
         select(
@@ -98,10 +105,17 @@ async def in_doubt(connection: AsyncConnection, scope: Scope, *, today: date) ->
             func.bool_or(or_(ward.c.beside, and_(adult.c.id.is_not(None), visible))).label("known"),
             func.bool_or(adult.c.died_on.is_not(None)).label("died"),
             func.bool_or(is_minor).label("minor"),
+            func.bool_or(adult.c.id == child_id).label("own"),
         )
         .select_from(ward)
-        .outerjoin(child, and_(child.c.pool == ward.c.pool, child.c.resident_number_index == ward.c.ward))
-        .outerjoin(adult, and_(adult.c.pool == ward.c.pool, adult.c.resident_number_index == ward.c.guardian))
+        .outerjoin(childs, and_(childs.c.pool == ward.c.pool, childs.c.resident_number_index == ward.c.ward))
+        .outerjoin(childs_own, childs_own.c.person_id == childs.c.id)
+        .outerjoin(adults, and_(adults.c.pool == ward.c.pool, adults.c.resident_number_index == ward.c.guardian))
+        .outerjoin(adults_own, adults_own.c.person_id == adults.c.id)
+        .outerjoin(
+            adult,
+            and_(adult.c.pool == ward.c.pool, adult.c.id == func.coalesce(adults_own.c.survivor_id, adults.c.id)),
+        )
         .where(or_(~func.coalesce(ward.c.beside, False), adult.c.id.is_not(None)))
         .group_by(ward.c.line)
         .order_by(ward.c.line)

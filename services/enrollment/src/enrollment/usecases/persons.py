@@ -28,9 +28,8 @@ from enrollment.domain.registration import (
     refuse,
     registered,
 )
-from enrollment.storage import candidates, persons
+from enrollment.storage import candidates, marks, persons
 from enrollment.storage.identities import Identities
-from enrollment.storage.marks import marks_with_days
 from enrollment.storage.merge_tables import MERGED
 from enrollment.storage.tables import person
 from enrollment.usecases.families import NamedGuardian, name_guardian
@@ -269,7 +268,7 @@ class Persons:
 
     async def _refuse_days(self, connection: AsyncConnection, row: Row[Any], wanted: Sequence[str]) -> None:
         """MarkHasDays where a mark that changes has days."""
-        if dated := set(wanted).symmetric_difference(row.marks) & await marks_with_days(connection, row.id):
+        if dated := set(wanted).symmetric_difference(row.marks) & await marks.marks_with_days(connection, row.id):
             named = "、".join(MARKS[each] for each in sorted(dated))
             reason = f"{named}有起止日期；请填写 marks_since（自哪一天起），或在困难身份记录上更正"
             raise MarkHasDays(f"{reason}。", errors=[FieldError("marks_since", reason)])
@@ -305,9 +304,14 @@ class Persons:
         ids = [row.id for row in rows]
         insured = await persons.insurance(connection, ids)
         merged = await MERGED.survivors(connection, ids)
-        return [self._view(row, insured[row.id], merged.get(row.id)) for row in rows]
+        held = await marks.of_today(connection, ids, today=day_of(self._database.clock.now()))
+        return [self._view(row, insured[row.id], merged.get(row.id), held.get(row.id, row)) for row in rows]
 
-    def _view(self, row: Row[Any], insured: persons.Insurance, merged_into: UUID | None = None) -> PersonView:
+    def _view(
+        self, row: Row[Any], insured: persons.Insurance, merged_into: UUID | None = None, held: Row[Any] | None = None
+    ) -> PersonView:
+        """A person; `held` says marks and family account of today where the row may be of another day."""
+        held = held if held is not None else row
         identity = self._identities.masked(row)
         return PersonView(
             person_id=row.id,
@@ -316,8 +320,8 @@ class Persons:
             name=identity.name,
             resident_number=identity.resident_number,
             phone=identity.phone,
-            marks=row.marks,
-            family_account=row.family_account,
+            marks=held.marks,
+            family_account=held.family_account,
             died_on=row.died_on,
             revision=row.revision,
             merged_into=merged_into,

@@ -13,7 +13,7 @@ from changhu_common.errors import FieldError
 from changhu_common.resident_numbers import ResidentNumber
 from sqlalchemy import Row
 
-from enrollment.domain.family import GUARDIAN_A_MINOR, GUARDIAN_DEAD, GUARDIAN_UNKNOWN, NO_GUARDIAN
+from enrollment.domain.family import GUARDIAN_A_MINOR, GUARDIAN_DEAD, GUARDIAN_UNKNOWN, NO_GUARDIAN, OWN_GUARDIAN
 from enrollment.domain.registration import Territory
 from enrollment.domain.whole_file import WholeFile
 from enrollment.storage import wards
@@ -79,6 +79,8 @@ def _fault(row: Row[Any]) -> str | None:
         return None if row.guarded else NO_GUARDIAN
     if not row.known:
         return GUARDIAN_UNKNOWN
+    if row.own:
+        return OWN_GUARDIAN
     if row.died:
         return GUARDIAN_DEAD
     return GUARDIAN_A_MINOR if row.minor else None
