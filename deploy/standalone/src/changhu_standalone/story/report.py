@@ -58,6 +58,8 @@ async def prove(story: Story) -> tuple[Proof, dict[str, Any]]:
 
 async def show(story: Story, console: Console, proof: Proof, books: dict[str, Any]) -> None:
     """Print the report."""
+    anchor = await story.office.get("fund-ledger", f"/pools/{story.city.pool}/anchor", story.desk(Role.AUDITOR))
+    story.told.counts["fund-ledger"]["记账凭证"] = anchor["sequence"]
     console.print(_services(story))
     console.print(await _person(story, LEAVES, str(story.city.months[0])))
     console.print(_adjustments(await _statements(story)))
@@ -92,10 +94,7 @@ async def _person(story: Story, number: int, month: str) -> RenderableType:
             no_wrap=heading != "依据",
         )
     for line in told["lines"]:
-        reasons = "; ".join(
-            f"{each['clause']} {each['text']}" + (" (推定)" if each["status"] == "assumed" else "")
-            for each in line["findings"]
-        )
+        reasons = "; ".join(_reason(each) for each in line["findings"])
         table.add_row(
             f"{datetime.fromisoformat(line['at']).astimezone(SHANGHAI):%Y-%m-%d %H:%M}",
             line["item"],
@@ -106,7 +105,12 @@ async def _person(story: Story, number: int, month: str) -> RenderableType:
         )
     limit_fen, left_fen = told["limit"]["limit_fen"], told["limit"]["left_fen"]
     limit = "无" if limit_fen is None else f"{yuan(limit_fen)} 元, 剩余 {yuan(left_fen)} 元"
-    return Group(table, f"限额 {limit}; 政策版本 {told['limit']['pack_version']}\n")
+    because = "; ".join(_reason(each) for each in told["limit"]["findings"])
+    return Group(table, f"限额 {limit}, 依据: {because}; 政策版本 {told['limit']['pack_version']}\n")
+
+
+def _reason(finding: dict[str, Any]) -> str:
+    return f"{finding['clause']} {finding['text']}" + (" (推定)" if finding["status"] == "assumed" else "")
 
 
 async def _statements(story: Story) -> list[dict[str, Any]]:
