@@ -7,7 +7,6 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from changhu_common.periods import Month
 from changhu_common.roles import Scope
 from changhu_common.rows import insert_rows
 from changhu_common.scoped_rows import within
@@ -15,7 +14,6 @@ from sqlalchemy import Row, and_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.account import Cell, CellKey, CellTotal
-from enrollment.storage import marks
 from enrollment.storage.account_tables import correction, difference, person_receipt, refund
 from enrollment.storage.merge_tables import MERGED, merged_person
 from enrollment.storage.tables import due, run_total
@@ -43,42 +41,13 @@ _OF_RUN = text(_CELLS.format(which="run_id = :run AND person_id = ANY(CAST(:pers
 _OF_PERSONS = text(_CELLS.format(which="person_id = ANY(CAST(:persons AS uuid[]))"))
 
 # Of several dues of one person for the same run or period the survivor's own stands; else that of the first record.
-_STANDS_BACK = """
+STANDS_BACK = """
     merged.person_id IS NOT NULL AND (
         EXISTS (SELECT FROM due AS own WHERE own.person_id = merged.survivor_id AND own.{same} = due.{same})
         OR EXISTS (SELECT FROM merged_person AS twin JOIN due AS own ON own.person_id = twin.person_id
             WHERE twin.survivor_id = merged.survivor_id AND twin.person_id < due.person_id AND own.{same} = due.{same})
     )
 """
-_MERGED = """
-    LEFT JOIN merged_person AS merged ON merged.person_id = due.person_id AND merged.survivor_id <> due.person_id
-"""
-
-# The month as it is known now, for those of a run; nothing where nobody is insured any more. A mark with dated
-# records, and a relative's account, count where they hold on the month's first day, as base and category do.
-_RECOUNTED = text(
-    f"""
-    SELECT person.id AS person_id, due.person_id AS record_id, due.period, due.county,
-        insured.category, insured.base_fen,
-        {marks.paid_on(":first")} AS family_account, {marks.held_on(":first")} AS marks
-    FROM due {_MERGED} JOIN person ON person.id = coalesce(merged.survivor_id, due.person_id)
-    LEFT JOIN LATERAL (
-        SELECT coverage.category,
-            (SELECT base_fen FROM contribution_base
-             WHERE coverage_id = coverage.id AND since <= :first ORDER BY since DESC LIMIT 1) AS base_fen
-        FROM coverage
-        WHERE coverage.person_id = person.id AND coverage.start <= :last
-            AND (coverage."end" IS NULL OR coverage."end" >= :first)
-            AND (person.died_on IS NULL OR person.died_on >= :first)
-            AND NOT ({_STANDS_BACK.format(same="period")})
-        ORDER BY coverage.start LIMIT 1
-    ) AS insured ON true
-    WHERE due.run_id = :run AND due.person_id > :after
-        AND (CAST(:persons AS uuid[]) IS NULL OR due.person_id = ANY(CAST(:persons AS uuid[])))
-        AND NOT ({_STANDS_BACK.format(same="run_id")})
-    ORDER BY due.person_id LIMIT :limit
-    """  # noqa: S608 (no part of it comes from outside)
-)
 # Cells that nothing was due in before come first: what is proposed to be inserted must hold by itself.
 _OPEN_CELLS = text(
     """
@@ -188,7 +157,7 @@ async def persons_of_run(
     merged = merged_person.alias("merged")
     twin = and_(merged.c.person_id == due.c.person_id, merged.c.survivor_id != due.c.person_id)
     query = select(due.c.person_id).outerjoin(merged, twin).where(due.c.run_id == run_id, due.c.person_id > after)
-    stands = text(f"NOT ({_STANDS_BACK.format(same='run_id')})")
+    stands = text(f"NOT ({STANDS_BACK.format(same='run_id')})")
     found = query.where(within(scope, region=due.c.county), stands).order_by(due.c.person_id).limit(limit)
     return (await connection.execute(found)).scalars().all()
 
@@ -205,21 +174,6 @@ async def totals(connection: AsyncConnection, run_id: UUID) -> dict[CellKey, Cel
             named_fen=int(row.named_fen),
         )
     return found
-
-
-async def recounted(
-    connection: AsyncConnection,
-    run: Row[Any],
-    month: Month,
-    *,
-    persons: Collection[UUID] | None,
-    after: UUID,
-    limit: int,
-) -> Sequence[Row[Any]]:
-    """Those of a run with what is known of the month by now, once a person, in the order of their records' ids."""
-    asked = {"run": run.id, "first": month.first, "last": month.last, "after": after, "limit": limit}
-    wanted = None if persons is None else list(await MERGED.records(connection, persons))
-    return (await connection.execute(_RECOUNTED, {**asked, "persons": wanted})).all()
 
 
 async def open_correction(connection: AsyncConnection, row: Mapping[str, Any]) -> None:

@@ -18,7 +18,8 @@ from sqlalchemy import Row
 
 from enrollment.domain.account import CellKey, differences, parts_by_cell
 from enrollment.domain.contribution import ContributionRule, Part, contribution_rule
-from enrollment.storage import accounts, persons, runs
+from enrollment.storage import accounts, persons, recounts, runs
+from enrollment.storage.rules_in_sql import rule_of_json
 from enrollment.usecases.contribution_runs import PERSONS_SHOWN_MAX, unknown_run
 from enrollment.usecases.territories import SUPPLIED, refuse_outside_pool
 
@@ -68,6 +69,11 @@ class _Rules:
         if case not in self._known:
             self._known[case] = self._rule(*case)
         return self._known[case]
+
+    def still(self, position: Row[Any]) -> bool:
+        """Whether a position is counted by the very rule that counted it in the run."""
+        rule = self.of(position)
+        return rule is not None and rule == rule_of_json(position.rule, pack_version=rule.pack_version)
 
     def _rule(self, category: str, county: str, marks: tuple[str, ...], family: bool) -> ContributionRule | None:
         try:
@@ -164,10 +170,10 @@ class Corrections:
         found: _Found,
     ) -> None:
         """Find and store the differences, a few thousand persons at a time."""
+        as_they_were = await recounts.begin(tx.connection, run, rules.month, persons=person_ids)
+        await recounts.set_aside(tx.connection, [each for each in as_they_were if rules.still(each)])
         after = runs.FIRST_ID
-        while page := await accounts.recounted(
-            tx.connection, run, rules.month, persons=person_ids, after=after, limit=ROWS_PER_STATEMENT
-        ):
+        while page := await recounts.page(tx.connection, after=after, limit=ROWS_PER_STATEMENT):
             after = page[-1].record_id
             owed = await accounts.of_run(tx.connection, run.id, [row.person_id for row in page])
             rows: list[dict[str, Any]] = []
