@@ -21,8 +21,8 @@ from changhu_common.stopping import pause
 
 # A relay that does not lead asks again this often; a leader that hears nothing looks anyway.
 IDLE_SECONDS = 1.0
-# Read at once and told batch by batch: each reading passes by what was marked since the last vacuum, which after a city's
-# import is millions of rows. Whoever's event is among them has the earlier ones there too, so the order holds.
+# Read at once and told batch by batch: each reading passes by what was marked since the last vacuum, which after a
+# city's import is millions of rows. Whoever's event is among them has the earlier ones there too, so the order holds.
 READ_AHEAD_MESSAGES_MAX = 10 * BATCH_MESSAGES_MAX
 
 log = structlog.get_logger()

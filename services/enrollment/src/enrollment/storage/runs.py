@@ -114,9 +114,11 @@ async def add_dues(
         SELECT candidate.person_id, :period, :run, candidate.county, candidate.category,
             {counted.base}, {counted.total}, {counted.parts}, :rule
         {_OF_RULE} {counted.amounts}
-        WHERE {counted.base_there} AND NOT EXISTS (
-            SELECT FROM merged_person AS twin JOIN due ON due.person_id = twin.person_id AND due.period = :period
-            WHERE twin.survivor_id = candidate.person_id
+        WHERE {counted.base_there} AND NOT (
+            candidate.person_id IN (SELECT survivor_id FROM merged_person) AND EXISTS (
+                SELECT FROM merged_person AS twin JOIN due ON due.person_id = twin.person_id AND due.period = :period
+                WHERE twin.survivor_id = candidate.person_id
+            )
         )
         ON CONFLICT (person_id, period) DO NOTHING
         """  # noqa: S608 (names are ours)
