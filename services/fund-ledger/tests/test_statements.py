@@ -194,6 +194,12 @@ async def test_a_file_sent_again_changes_nothing_and_says_so(ledger: Running) ->
     assert len(await lines(ledger)) == 2
 
 
+async def test_a_day_on_which_nothing_moved_is_not_another_such_day(ledger: Running) -> None:
+    account_id = await registered(ledger)
+    for day in (date(2026, 7, 1), date(2026, 7, 2)):
+        assert (await told(ledger, account_id, [], since=day, until=day))["outcome"] == "loaded"
+
+
 async def test_equal_lines_of_a_day_are_as_many_as_the_bank_says(ledger: Running) -> None:
     answer = await told(ledger, await registered(ledger), [Moved(DAY, 5_00)] * 3)
     assert answer["new_lines"] == 3
