@@ -1,5 +1,6 @@
 """Books, banks and the tax bureau say the same in the end, or the month stays open."""
 
+import asyncio
 import io
 from datetime import UTC, date, datetime
 from typing import Any
@@ -182,6 +183,18 @@ async def test_a_match_of_a_closed_month_stays_and_the_rules_leave_it_alone(ledg
     await ledger.hear(contribution(600, received_on=DAY))
     (ran,) = (await ledger.post(f"/pools/{POOL}/matching", accountant(ledger), {})).json()
     assert (ran["new"], ran["taken_back"], ran["entries_left"]) == ({}, 0, 1)
+
+
+async def test_a_month_that_closes_while_a_match_is_taken_apart_does_one_of_both(ledger: Running) -> None:
+    account_id = await registered(ledger)
+    await ledger.hear(contribution(600, received_on=DAY))
+    await told(ledger, account_id, [Moved(DAY, 600)])
+    (match,) = (await ledger.get(f"/pools/{POOL}/matches", accountant(ledger))).json()
+    undoing = f"/matches/{match['match_id']}/undoing"
+    closed, undone = await asyncio.gather(
+        close(ledger), ledger.post(undoing, accountant(ledger), {"reason": "不是同一笔"})
+    )
+    assert (closed.status_code, undone.status_code) in {(200, 409), (409, 200)}
 
 
 async def test_an_account_begins_in_an_open_month(ledger: Running) -> None:

@@ -1,12 +1,16 @@
 """A bank statement is taken whole or not at all, once, and says what does not fit."""
 
+import asyncio
 from datetime import UTC, date, datetime
 from typing import Any
 
 import httpx
 import pytest
 from changhu_common.bulk_files import table_file
+from changhu_common.field_encryption import FieldKey, IndexKey
 from changhu_common.roles import Role
+from fund_ledger.storage.bank_secrets import BankSecrets
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from tests.support.banks import (
@@ -275,3 +279,39 @@ async def test_what_was_taken_is_never_changed(ledger: Running) -> None:
 async def write(ledger: Running, statement: str) -> None:
     async with ledger.database.engine.begin() as connection:
         await connection.execute(text(statement))
+
+
+async def test_two_who_send_one_statement_at_once_take_it_once(ledger: Running) -> None:
+    account_id = await registered(ledger)
+    answers = await asyncio.gather(*(told(ledger, account_id, TWO) for _ in range(4)))
+    assert sorted(each["outcome"] for each in answers) == ["known", "known", "known", "loaded"]
+    assert len(await lines(ledger)) == 2
+
+
+async def test_numbers_and_parties_move_over_to_a_new_key_and_say_what_they_said(ledger: Running) -> None:
+    await told(ledger, await registered(ledger), TWO)
+    before = ledger.resources.settings
+    field, index = {"k2": FieldKey.generated().written()}, {"2": IndexKey.generated().written()}
+    both = before.model_copy(
+        update={
+            "field_keys": before.field_keys | {name: SecretStr(key) for name, key in field.items()},
+            "index_keys": before.index_keys | {name: SecretStr(key) for name, key in index.items()},
+            "field_key_current": "k2",
+            "index_key_current": "2",
+        }
+    )
+    rekeying = BankSecrets(both).rekeying(ledger.database)
+    assert [await rekeying.move(each, asyncio.Event()) for each in rekeying.tables] == [0, 0]
+    new = BankSecrets(
+        both.model_copy(
+            update={
+                "field_keys": {"k2": both.field_keys["k2"]},
+                "index_keys": {"2": both.index_keys["2"]},
+            }
+        )
+    )
+    (account,) = await rows(ledger, "SELECT * FROM bank_account")
+    (line,) = await rows(ledger, "SELECT * FROM bank_line WHERE said IS NOT NULL")
+    assert new.number_of(account.id, account.number) == "6222020800012345"
+    assert new.candidates("6222020800012345") == [account.number_index]
+    assert new.said_of(line.id, line.said).counterparty == "某某公司"
