@@ -7,14 +7,19 @@ from uuid import UUID
 
 from changhu_common.roles import Scope
 from changhu_common.scoped_rows import within
-from sqlalchemy import ColumnElement, Row, Table, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Row, Table, func, insert, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from assessment.domain.steps import OPEN, State
-from assessment.storage.tables import application, assignment, confirmation, objection, visit
+from assessment.storage.tables import MERGED, application, assignment, confirmation, merged_person, objection, visit
 
 AnyRow = Row[*tuple[Any, ...]]
+
+# An application stays with the record that it was entered for; `whose` is the person.
+_APPLICATIONS = select(
+    application, func.coalesce(merged_person.c.survivor_id, application.c.person_id).label("whose")
+).outerjoin(merged_person, merged_person.c.person_id == application.c.person_id)
 
 
 async def add(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
@@ -29,9 +34,10 @@ async def lock(
     `serving` are organisations whose grants open it as well: the pool's experts look at each other's work.
     """
     opened = or_(
-        _inside(scope), *(within(scope, region=application.c.county, organisation=literal(each)) for each in serving)
+        await _inside(connection, scope),
+        *(within(scope, region=application.c.county, organisation=literal(each)) for each in serving),
     )
-    query = select(application).where(application.c.id == application_id, opened).with_for_update()
+    query = _APPLICATIONS.where(application.c.id == application_id, opened).with_for_update(of=application)
     return (await connection.execute(query)).one_or_none()
 
 
@@ -39,23 +45,24 @@ async def change(connection: AsyncConnection, application_id: UUID, **values: An
     await connection.execute(update(application).where(application.c.id == application_id).values(**values))
 
 
-async def open_of(connection: AsyncConnection, person_id: UUID) -> UUID | None:
-    """The application of the person that is not through yet; a person has one at most."""
-    return await connection.scalar(
-        select(application.c.id).where(application.c.person_id == person_id, application.c.state.in_(list(OPEN)))
-    )
+async def open_of(connection: AsyncConnection, person_id: UUID, *, besides: UUID | None = None) -> UUID | None:
+    """An application of the person, under whatever record, that is not through yet; a record has one at most."""
+    records = await MERGED.records(connection, [person_id])
+    query = select(application.c.id).where(application.c.person_id.in_(records), application.c.state.in_(list(OPEN)))
+    query = query if besides is None else query.where(application.c.id != besides)
+    return await connection.scalar(query.order_by(application.c.id).limit(1))
 
 
 async def find(connection: AsyncConnection, application_id: UUID, *, scope: Scope) -> AnyRow | None:
-    return (
-        await connection.execute(select(application).where(application.c.id == application_id, _inside(scope)))
-    ).one_or_none()
+    inside = await _inside(connection, scope)
+    return (await connection.execute(_APPLICATIONS.where(application.c.id == application_id, inside))).one_or_none()
 
 
 async def page(
     connection: AsyncConnection, *, pool: str, state: State | None, after: UUID | None, limit: int, scope: Scope
 ) -> Sequence[AnyRow]:
-    query = select(application).where(application.c.pool == pool, _inside(scope)).order_by(application.c.id)
+    inside = await _inside(connection, scope)
+    query = _APPLICATIONS.where(application.c.pool == pool, inside).order_by(application.c.id)
     if state is not None:
         query = query.where(application.c.state == state)
     if after is not None:
@@ -69,16 +76,15 @@ async def lock_publicised(
     """Applications of a pool whose publicity ended before a day, locked in order of their ids."""
     return (
         await connection.execute(
-            select(application)
-            .where(
+            _APPLICATIONS.where(
                 application.c.state == State.PUBLICITY,
                 application.c.publicity_ends_on < over_before,
                 application.c.pool == pool,
-                _inside(scope),
+                await _inside(connection, scope),
             )
             .order_by(application.c.id)
             .limit(limit)
-            .with_for_update()
+            .with_for_update(of=application)
         )
     ).all()
 
@@ -145,9 +151,10 @@ async def objection_of(connection: AsyncConnection, application_id: UUID) -> Any
     ).one_or_none()
 
 
-def _inside(scope: Scope) -> ColumnElement[bool]:
+async def _inside(connection: AsyncConnection, scope: Scope) -> ColumnElement[bool]:
+    """Whoever is known by one of his records sees what was entered for another of them."""
     return within(
-        scope,
+        await MERGED.widened(connection, scope),
         region=application.c.county,
         organisation=application.c.organization_id,
         person=application.c.person_id,

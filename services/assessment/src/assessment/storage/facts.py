@@ -3,7 +3,7 @@
 Rows go in sorted by id, so that two who write or lock several of them never wait for each other.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Row, Table, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from assessment.domain.assignment import Agreement, Member
-from assessment.storage.tables import agreement, care, person, staff
+from assessment.storage.tables import MERGED, agreement, care, person, staff
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -104,7 +104,19 @@ async def person_of(connection: AsyncConnection, person_id: UUID, *, lock: bool 
     return (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
 
 
-async def lock_persons(connection: AsyncConnection, person_ids: Sequence[UUID]) -> None:
+async def lock_person(connection: AsyncConnection, record: UUID) -> UUID:
+    """Whose a record is, and nobody else concludes about that person until the transaction ends."""
+    person_id = record
+    while True:
+        await lock_persons(connection, [record, person_id])
+        now = await MERGED.survivor(connection, record)
+        if now == person_id:
+            return person_id
+        # Merged while it was waited for.
+        person_id = now
+
+
+async def lock_persons(connection: AsyncConnection, person_ids: Collection[UUID]) -> None:
     """Keep everybody else from concluding about them, in sorted order."""
     query = select(person.c.person_id).where(person.c.person_id.in_(person_ids)).order_by(person.c.person_id)
     await connection.execute(query.with_for_update())
@@ -165,19 +177,21 @@ async def organizations_of_expert(connection: AsyncConnection, *, account: str, 
 
 async def carers_of(connection: AsyncConnection, person_id: UUID) -> frozenset[UUID]:
     """Every organisation that planned or gave care to the person, unless it was all taken back."""
+    records = await MERGED.records(connection, [person_id])
     rows = await connection.execute(
-        select(care.c.organization_id).where(care.c.person_id == person_id, ~care.c.void).distinct()
+        select(care.c.organization_id).where(care.c.person_id.in_(records), ~care.c.void).distinct()
     )
     return frozenset(rows.scalars())
 
 
 async def _members(connection: AsyncConnection, rows: Sequence[AnyRow], *, on: date) -> list[Member]:
+    whose = await MERGED.records(connection, {row.person_id for row in rows if row.person_id})
     others = (
         await connection.execute(
             select(staff.c.account, staff.c.person_id, staff.c.organization_id).where(
                 or_(
                     staff.c.account.in_([row.account for row in rows]),
-                    staff.c.person_id.in_([row.person_id for row in rows if row.person_id]),
+                    staff.c.person_id.in_(whose),
                 ),
                 _covers(staff, on),
             )
@@ -187,14 +201,15 @@ async def _members(connection: AsyncConnection, rows: Sequence[AnyRow], *, on: d
         Member(
             staff_id=row.staff_id,
             account=row.account,
-            person_id=row.person_id,
+            person_id=whose.get(row.person_id),
             organization_id=row.organization_id,
             expert="expert" in row.roles,
             days=DateRange(row.start, row.end),
             serves=frozenset(
                 other.organization_id
                 for other in others
-                if other.account == row.account or (row.person_id and other.person_id == row.person_id)
+                if other.account == row.account
+                or (row.person_id and whose.get(other.person_id) == whose[row.person_id])
             ),
         )
         for row in rows

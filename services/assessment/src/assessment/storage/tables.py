@@ -4,6 +4,7 @@ The database itself refuses a second open application of a person, a second conf
 account, and two grades of a person on one day.
 """
 
+from changhu_common.merged_persons import MergedPersons, add_merged_persons
 from changhu_common.spine import add_spine, new_metadata
 from changhu_policies.projection import add_supplied_values
 from sqlalchemy import (
@@ -29,6 +30,8 @@ from assessment.domain.steps import OPEN, State
 METADATA = new_metadata()
 SPINE = add_spine(METADATA)
 supplied_value = add_supplied_values(METADATA)
+merged_person = add_merged_persons(METADATA)
+MERGED = MergedPersons(merged_person)
 
 MOMENT = DateTime(timezone=True)
 
@@ -110,6 +113,7 @@ application = Table(
     CheckConstraint(f"state IN ({', '.join(repr(str(state)) for state in State)})", name="state_known"),
     CheckConstraint("publicity_ends_on >= publicity_start", name="publicity_in_order"),
 )
+Index("ix_application_person_id", application.c.person_id)
 Index(
     "ix_application_one_open",
     application.c.person_id,
@@ -184,6 +188,8 @@ conclusion = Table(
     Column("application_id", Uuid, ForeignKey("application.id"), nullable=False),
     Column("round", Integer, nullable=False),
     Column("person_id", Uuid, nullable=False),
+    # The merged record of the person that it was concluded for; None for the person's own.
+    Column("merged_id", Uuid),
     # The person's first conclusion, second, …: a later one goes before an earlier.
     Column("place", Integer, nullable=False),
     Column("pool", Text, nullable=False),

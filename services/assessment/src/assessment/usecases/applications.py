@@ -25,6 +25,7 @@ from assessment.domain.acceptance import (
 from assessment.domain.findings import findings_of
 from assessment.domain.steps import State, Step, require_step
 from assessment.storage import applications, conclusions, facts
+from assessment.storage.tables import MERGED
 from assessment.usecases.views import (
     AnyRow,
     ApplicationFile,
@@ -77,12 +78,12 @@ class Applications:
         """Enter an application; raises PersonUnknown, ApplicationOpen, OnsetAhead."""
         async with self._database.change(asked) as tx:
             today = day_of(tx.now)
-            person = await facts.person_of(tx.connection, submission.person_id, lock=True)
-            if person is None and (caller.scope.parts or submission.person_id in caller.scope.persons):
+            person_id = await facts.lock_person(tx.connection, submission.person_id)
+            person = await facts.person_of(tx.connection, person_id)
+            scope = await MERGED.widened(tx.connection, caller.scope)
+            if person is None and (scope.parts or person_id in scope.persons):
                 raise PersonUnknown("参保登记的消息尚未送达本系统，请稍后重试；一直如此请核对参保登记。")
-            if person is None or not caller.scope.covers(
-                pool=person.pool, county=person.county, person=person.person_id
-            ):
+            if person is None or not scope.covers(pool=person.pool, county=person.county, person=person_id):
                 raise NotFound(NO_PERSON)
             if submission.disabled_since > today:
                 raise OnsetAhead("失能起始日期不能晚于申请当日，请核对。")
@@ -125,7 +126,7 @@ class Applications:
             row = await locked(tx, application_id, caller, Step.ACCEPTANCE)
             today = day_of(tx.now)
             pack = await self._supplied.pack(tx.connection, row.pool)
-            person = await facts.person_of(tx.connection, row.person_id)
+            person = await facts.person_of(tx.connection, row.whose)
             assert person is not None  # an application is only entered for a known person
             found = findings_of(
                 rules=ACCEPTANCE_RULES,

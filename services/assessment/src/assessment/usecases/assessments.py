@@ -28,6 +28,7 @@ from assessment.domain.findings import findings_of
 from assessment.domain.grading import grade_scores
 from assessment.domain.steps import FIRST_ROUND, REVIEW_ROUND, State, Step, require_step
 from assessment.storage import applications, facts
+from assessment.storage.tables import MERGED
 from assessment.usecases.applications import NO_APPLICATION, locked
 from assessment.usecases.concluding import benefit_level, conclude
 from assessment.usecases.views import AnyRow, VisitView
@@ -273,14 +274,15 @@ async def _interests(connection: AsyncConnection, row: AnyRow, round_: int) -> I
         persons.update(UUID(member["person_id"]) for member in first.members if member["person_id"])
         confirmed = await applications.confirmations_of(connection, row.id, FIRST_ROUND)
         accounts.update(each.account for each in confirmed)
+    relatives = {UUID(each["person_id"]) for each in row.relatives if each["person_id"]}
     return Interests(
-        person_id=row.person_id,
+        person_id=row.whose,
         relative_accounts=frozenset(each["account"] for each in row.relatives if each["account"]),
-        relative_persons=frozenset(UUID(each["person_id"]) for each in row.relatives if each["person_id"]),
+        relative_persons=frozenset((await MERGED.records(connection, relatives)).values()),
         carers=await facts.carers_of(connection, row.person_id),
         earlier_organizations=frozenset(organizations),
         earlier_accounts=frozenset(accounts),
-        earlier_persons=frozenset(persons),
+        earlier_persons=frozenset((await MERGED.records(connection, persons)).values()),
     )
 
 

@@ -1,12 +1,15 @@
 """A conclusion takes effect: its days are laid beside the person's others, and every change of days is told."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
 from changhu_common.database import AuditEntry, Transaction
 from changhu_common.events.assessment import AssessmentPublished, AssessmentRevoked
 from changhu_common.ids import named_id
+from changhu_common.merged_persons import Moved
 from changhu_common.periods import DateRange, day_of
 from changhu_policies.parameters import NO_LEVEL
 from changhu_policies.projection import SuppliedValues
@@ -31,8 +34,8 @@ async def conclude(
     months = pack.value("assessment.validity_months", on=start, grade=visit.grade).value
     days = whole_validity(start=start, months=months)
     # The person's row stands for the whole of their conclusions: one at a time, and their events in order.
-    await facts.person_of(tx.connection, application.person_id, lock=True)
-    earlier = await conclusions.of_person(tx.connection, application.person_id)
+    person_id = await facts.lock_person(tx.connection, application.person_id)
+    earlier = await conclusions.of_person(tx.connection, person_id)
     place = max((row.place for row in earlier), default=0) + 1
     conclusion_id = named_id("assessment.conclusion", application.id, application.round)
     new = Concluded(id=conclusion_id, place=place, days=days)
@@ -43,7 +46,8 @@ async def conclude(
             "id": conclusion_id,
             "application_id": application.id,
             "round": application.round,
-            "person_id": application.person_id,
+            "person_id": person_id,
+            "merged_id": None if person_id == application.person_id else application.person_id,
             "place": place,
             "pool": application.pool,
             "county": application.county,
@@ -69,7 +73,7 @@ async def conclude(
             after={"application_id": application.id, "grade": visit.grade, "start": days.start, "end": days.end},
         )
     )
-    (row,) = [each for each in await conclusions.of_person(tx.connection, application.person_id) if each.place == place]
+    (row,) = [each for each in await conclusions.of_person(tx.connection, person_id) if each.place == place]
     _tell(tx, row, end=row.end, void=False, revision=1)
     return conclusion_id
 
@@ -85,6 +89,27 @@ async def revoke(tx: Transaction, row: AnyRow, *, reason: str) -> None:
     await tell_changed_days(tx, [row], left)
     await tell_changed_days(tx, others, left)
     tx.record(AuditEntry("revoke", "conclusion", row.id))
+
+
+async def follow_merges(tx: Transaction, handed: Sequence[Moved]) -> None:
+    """Lay the conclusions of records that are another person's now beside that person's, in order of publication."""
+    persons = {person for each in handed for person in (each.before, each.now)}
+    await facts.lock_persons(tx.connection, persons)
+    before = await conclusions.of_persons(tx.connection, persons)
+    # Until each stands where it belongs none is in force, so that never two are on one day.
+    await conclusions.set_aside(tx.connection, [row.id for row in before])
+    await conclusions.rehome(tx.connection, handed)
+    whose = {row.id: row.person_id for row in await conclusions.of_persons(tx.connection, persons)}
+    of_person: dict[UUID, list[Concluded]] = defaultdict(list)
+    for row in sorted(before, key=lambda row: (row.published_on, row.place, row.id)):
+        person = of_person[whose[row.id]]
+        person.append(replace(_concluded(row), place=len(person) + 1))
+    places = {each.id: each.place for person in of_person.values() for each in person}
+    await conclusions.put_in_order(tx.connection, places)
+    left = {id_: days for person in of_person.values() for id_, days in days_in_force(person).items()}
+    as_before = [row.id for row in before if not row.void and (days := left[row.id]) and days.end == row.end]
+    await conclusions.let_stand(tx.connection, as_before)
+    await tell_changed_days(tx, before, left)
 
 
 async def tell_changed_days(tx: Transaction, rows: Sequence[AnyRow], left: dict[UUID, DateRange | None]) -> None:
@@ -123,7 +148,8 @@ def _tell(tx: Transaction, row: AnyRow, *, end: date, void: bool, revision: int)
     tx.emit(
         fact(
             conclusion_id=row.id,
-            person_id=row.person_id,
+            # What is told of a conclusion goes on being told of the record that it was made for.
+            person_id=row.merged_id or row.person_id,
             pool=row.pool,
             revision=revision,
             scale=row.scale,

@@ -10,6 +10,7 @@ from changhu_common.roles import Caller
 
 from assessment.domain.validity import RevokedBefore
 from assessment.storage import conclusions, facts
+from assessment.storage.tables import MERGED
 from assessment.usecases.applications import NO_PERSON
 from assessment.usecases.concluding import revoke
 from assessment.usecases.views import ConclusionView
@@ -31,10 +32,10 @@ class Conclusions:
 
     async def of_person(self, *, caller: Caller, person_id: UUID) -> PersonConclusions:
         async with self._database.read() as connection:
+            person_id = await MERGED.survivor(connection, person_id)
             person = await facts.person_of(connection, person_id)
-            if person is None or not caller.scope.covers(
-                pool=person.pool, county=person.county, person=person.person_id
-            ):
+            scope = await MERGED.widened(connection, caller.scope)
+            if person is None or not scope.covers(pool=person.pool, county=person.county, person=person_id):
                 raise NotFound(NO_PERSON)
             rows = await conclusions.of_person(connection, person_id)
         return PersonConclusions(person_id, [ConclusionView.of(row) for row in rows])
@@ -44,7 +45,7 @@ class Conclusions:
         async with self._database.change(asked) as tx:
             row = await conclusions.find(tx.connection, conclusion_id, scope=caller.scope)
             if row is not None:
-                await facts.person_of(tx.connection, row.person_id, lock=True)
+                await facts.lock_person(tx.connection, row.merged_id or row.person_id)
                 row = await conclusions.find(tx.connection, conclusion_id, scope=caller.scope)
             if row is None:
                 raise NotFound("没有这份结论，或不在您的权限范围内。")

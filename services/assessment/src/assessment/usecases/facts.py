@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from changhu_common.database import Transaction
 from changhu_common.events import Envelope
 from changhu_common.events.care import CarePlanConfirmed, Service
-from changhu_common.events.enrollment import PersonState
+from changhu_common.events.enrollment import Merge, PersonState
 from changhu_common.events.policy import PolicyValueApproved
 from changhu_common.events.provider import AgreementState, StaffState
 from changhu_policies.projection import SuppliedValues
 
 from assessment.storage import facts
+from assessment.storage.tables import MERGED
+from assessment.usecases.concluding import follow_merges
 
 
 class Facts:
@@ -27,4 +29,7 @@ class Facts:
         await facts.keep_agreements(connection, [each for each in events if isinstance(each, AgreementState)])
         await facts.keep_staff(connection, [each for each in events if isinstance(each, StaffState)])
         await facts.keep_care(connection, [each for each in events if isinstance(each, CarePlanConfirmed | Service)])
+        merges = [each for each in events if isinstance(each, Merge)]
+        if handed := await MERGED.keep(connection, merges):
+            await follow_merges(transaction, handed)
         await self._supplied.keep(transaction, [each for each in events if isinstance(each, PolicyValueApproved)])

@@ -149,7 +149,7 @@ class Publicity:
                 scope=caller.scope,
             )
             # In sorted order, as whoever keeps the news of persons writes them.
-            await facts.lock_persons(tx.connection, [row.person_id for row in rows])
+            await facts.lock_persons(tx.connection, {each for row in rows for each in (row.person_id, row.whose)})
             published = [await self._publish(tx, row) for row in rows[:PUBLICATIONS_MAX]]
             return tx.answer(PublicationsView(published=published, more=len(rows) > PUBLICATIONS_MAX))
 
@@ -207,6 +207,5 @@ class Publicity:
 
 async def _another_open(tx: Transaction, row: AnyRow) -> UUID | None:
     """Another application of the person that is under way, which a review of this one would run beside."""
-    await facts.person_of(tx.connection, row.person_id, lock=True)
-    known = await applications.open_of(tx.connection, row.person_id)
-    return known if known != row.id else None
+    person_id = await facts.lock_person(tx.connection, row.person_id)
+    return await applications.open_of(tx.connection, person_id, besides=row.id)

@@ -46,7 +46,7 @@ class ApplicationView:
             application_id=row.id,
             pool=row.pool,
             county=row.county,
-            person_id=row.person_id,
+            person_id=row.whose,
             status=state,
             status_name=state.term,
             possible=possible_steps(state=state, round_=row.round),
