@@ -128,6 +128,12 @@ def test_the_same_value_is_found_and_another_is_not(algorithm: IndexAlgorithm) -
     assert len(index.of(NUMBER)) == len("i1:") + 32
 
 
+@every_index
+def test_a_column_is_digested_as_its_values_are(algorithm: IndexAlgorithm) -> None:
+    index = BlindIndex({"i1": IndexKey.generated(algorithm)}, current="i1", purpose="person.resident_number")
+    assert index.of_column([NUMBER, "", NUMBER]) == [index.of(NUMBER), index.of(""), index.of(NUMBER)]
+
+
 def test_the_digest_is_the_standard_one() -> None:
     secret = bytes(32)
     for algorithm, name in ((IndexAlgorithm.HMAC_SM3, "sm3"), (IndexAlgorithm.HMAC_SHA256, "sha256")):

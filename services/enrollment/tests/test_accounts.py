@@ -72,6 +72,16 @@ async def test_counted_again_with_nothing_new_nothing_is_due_twice(
     assert rerun.json()["outstanding_fen"] == 4000
 
 
+async def test_a_base_set_back_takes_its_difference_back(enrollment: Running, enrol: Enrol, clerk: Who) -> None:
+    told = await enrol(1)
+    at = await run(enrollment, clerk)
+    await set_base(enrollment, clerk, told, 1_000_000)
+    await correct(enrollment, clerk, at)
+    await set_base(enrollment, clerk, told, 543_210)
+    found = await correct(enrollment, clerk, at)
+    assert (found["persons"], found["raised_fen"], found["lowered_fen"]) == (1, 0, 4000 - 2172)
+
+
 async def test_a_category_learned_late_is_credited_in_one_and_due_in_the_other(
     enrollment: Running, enrol: Enrol, clerk: Who
 ) -> None:

@@ -235,6 +235,16 @@ class BlindIndex:
         """The digest to store: `key-id:` in ASCII and 32 bytes."""
         return self._under(self._current, value)
 
+    def of_column(self, values: Sequence[str]) -> list[bytes]:
+        """`of` for a million values."""
+        head, begun = self._current, self._digests[self._current].copy
+        digests = []
+        for value in values:
+            digest = begun()
+            digest.update(value.encode())
+            digests.append(head + digest.finalize())
+        return digests
+
     def candidates(self, value: str) -> list[bytes]:
         """Every digest under which the value may be stored, the current key's first."""
         others = [head for head in self._digests if head != self._current]

@@ -87,9 +87,13 @@ class Identities:
         return [
             self._cipher.encrypt_column(names, table=PERSON, column="name", rows=ids),
             self._cipher.encrypt_column(numbers, table=PERSON, column="resident_number", rows=ids),
-            list(map(self._index.of, numbers)),
-            list(map(self.identity_index, numbers, names)),
+            self._index.of_column(numbers),
+            self.identity_indexes(numbers, names),
         ]
+
+    def identity_indexes(self, numbers: Sequence[str], names: Sequence[str]) -> list[bytes]:
+        """`identity_index` of many."""
+        return self._identity.of_column(list(map(_identity, numbers, names)))
 
     def identity_index(self, number: str, name: str) -> bytes:
         """A digest of number and name together: equal for the same person alone, so no two names can be matched."""

@@ -5,19 +5,23 @@ readable is written down.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import date
 
+import polars as pl
+from changhu_common.binary import field, int4, int8, row
 from changhu_common.bulk_copy import copy_in
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.registration import Registration
 from enrollment.storage.additions import Destination
+from enrollment.storage.identities import Identities
 
 _INCOMING = """
     CREATE TEMPORARY TABLE incoming (line int, identity bytea, position int, base_fen bigint) ON COMMIT DROP
 """
+GOOD = ("line", "name", "number", "position", "base_fen")
 _COPY = "COPY incoming (line, identity, position, base_fen) FROM STDIN (FORMAT BINARY)"
 # Everything that the file says of a person is what is registered: the twin of an amendment that is none.
 _UNSAID = text(
@@ -45,16 +49,26 @@ _UNSAID = text(
 )
 
 
+def rows(identities: Identities, good: pl.DataFrame) -> list[bytes]:
+    """What the COPY of `incoming` is made of, for some of a file's good rows."""
+    lines, names, numbers, positions, bases_fen = (good[each].to_list() for each in GOOD)
+    digests = identities.identity_indexes(numbers, names)
+    return [
+        row(int4(line), field(digest), int4(position), int8(base_fen))
+        for line, digest, position, base_fen in zip(lines, digests, positions, bases_fen, strict=True)
+    ]
+
+
 async def unsaid(
     connection: AsyncConnection,
-    rows: Sequence[Sequence[bytes]],
+    parts: AsyncIterator[list[bytes]],
     positions: Sequence[Registration],
     *,
     today: date,
 ) -> list[int]:
-    """The lines that say something that is not registered yet. `rows` are parts of the COPY of `incoming`."""
+    """The lines that say something that is not registered yet; `parts` are `rows`."""
     await connection.execute(text(_INCOMING))
-    for part in rows:
+    async for part in parts:
         await copy_in(connection, _COPY, part)
     await connection.execute(text("ANALYZE incoming"))
     await connection.execute(text("SET LOCAL work_mem = '256MB'"))
@@ -71,7 +85,7 @@ async def unsaid(
         for position, each in enumerate(positions)
     ]
     found = await connection.execute(_UNSAID, {"positions": json.dumps(said), "today": today})
-    return [row.line for row in found]
+    return [each.line for each in found]
 
 
 async def begin_first_load(connection: AsyncConnection, pool: str) -> Destination | None:

@@ -8,13 +8,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 import polars as pl
-from changhu_common.binary import field as copied
-from changhu_common.binary import int4, int8
-from changhu_common.binary import row as copied_row
 from changhu_common.database import AuditEntry, Transaction
 from changhu_common.errors import Conflict, FieldError
 from changhu_common.events.cloudevents import encode
@@ -40,6 +37,7 @@ from enrollment.usecases.telling import tell
 
 Choice = Literal["all", "good"]
 Progress = Callable[[int], Awaitable[None]]
+Made = TypeVar("Made")
 
 # Fewer people are added faster beside the others than into tables that must be made and joined.
 FIRST_LOAD_ROWS_MIN = 20_000
@@ -157,17 +155,10 @@ class Loading:
         """The good rows that say something new, in an order that is everybody's."""
         good, connection = self._whole.good, self._tx.connection
         if good.height > COMPARED_ROWS_MIN:
-            rows = [await asyncio.to_thread(self._compared, part) for part in good.iter_slices(ROWS_PER_COPY)]
+            rows = _ahead(lambda part: incoming.rows(self._identities, part), good)
             lines = await incoming.unsaid(connection, rows, self._whole.positions, today=self._today)
             good = good.filter(pl.col("line").is_in(pl.Series(lines, dtype=pl.Int64).implode()))
         return good.sort("number")
-
-    def _compared(self, part: pl.DataFrame) -> list[bytes]:
-        identity_index = self._identities.identity_index
-        return [
-            copied_row(int4(line), copied(identity_index(number, name)), int4(position), int8(base_fen))
-            for line, name, number, position, base_fen in part.iter_rows()
-        ]
 
     # -- persons not known yet
 
@@ -175,23 +166,11 @@ class Loading:
         """Write persons with all that is told of them; their bases are left to be written."""
         additions = Additions(self._identities, self._tx.spine, self._position, destination)
         bases: list[Rows] = []
-        async for made, of_part in self._made(additions, rows):
+        async for made, of_part in _ahead(additions.rows, rows):
             await additions.write(self._tx.connection, made)
             bases.append(of_part)
             await self._told(min(len(bases) * ROWS_PER_COPY, rows.height))
         return bases
-
-    @staticmethod
-    async def _made(additions: Additions, rows: pl.DataFrame) -> AsyncIterator[tuple[Rows, Rows]]:
-        """What the rows come to, part by part: while the database takes one, the next is sealed."""
-        ahead: asyncio.Task[tuple[Rows, Rows]] | None = None
-        for part in rows.iter_slices(ROWS_PER_COPY):
-            following = asyncio.create_task(asyncio.to_thread(additions.rows, part))
-            if ahead is not None:
-                yield await ahead
-            ahead = following
-        if ahead is not None:
-            yield await ahead
 
     def _position(self, number: int) -> Position:
         """The rows that everybody registered alike shares."""
@@ -299,6 +278,18 @@ class Loading:
         await persons.set_bases(connection, bases)
         await change_marks(self._tx, markings, reference=str(self._import_id))
         await tell(self._tx, told)
+
+
+async def _ahead(made_of: Callable[[pl.DataFrame], Made], rows: pl.DataFrame) -> AsyncIterator[Made]:
+    """What rows come to, part by part: while the database takes one, the next is digested and sealed."""
+    ahead: asyncio.Task[Made] | None = None
+    for part in rows.iter_slices(ROWS_PER_COPY):
+        following = asyncio.create_task(asyncio.to_thread(made_of, part))
+        if ahead is not None:
+            yield await ahead
+        ahead = following
+    if ahead is not None:
+        yield await ahead
 
 
 def _base_on(day: date, coverage_id: UUID, insured: persons.Insurance) -> int | None:
