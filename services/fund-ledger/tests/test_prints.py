@@ -22,6 +22,7 @@ REPORTS = [
     ("reports/balance-sheet", {"on": "2026-12-31", "compared_on": "2026-07-31", "split": "book"}),
     ("reports/income-statement", {"since": "2026-01-01", "until": "2026-12-31", "split": "county"}),
     ("reports/months", {"since": "2026-07", "until": "2026-12"}),
+    ("reports/reserve", {"on": "2026-12-31"}),
     ("accounts/1003/lines", {"since": "2026-01-01", "until": "2026-12-31"}),
     ("trial-balance", {"on": "2026-12-31", "by_county": "true"}),
 ]

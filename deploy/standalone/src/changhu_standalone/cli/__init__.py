@@ -14,6 +14,7 @@ from changhu_standalone.cli import (
     ledger,
     policy,
     projecting,
+    reporting,
     running,
     simulating,
     trying,
@@ -30,6 +31,7 @@ app.add_typer(trying.app, name="try")
 policy.app.command()(simulating.simulate)
 app.add_typer(policy.app, name="policy")
 app.add_typer(asking.dead_letters, name="dead-letters")
+ledger.app.command()(reporting.report)
 ledger.app.command()(projecting.project)
 app.add_typer(ledger.app, name="ledger")
 app.command()(running.demo)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from changhu_common.errors import FieldError, InvalidInput
 from changhu_policies.accounting import RuleLine, chart
 from changhu_policies.vocabulary import STATUSES
 
@@ -26,6 +28,7 @@ On = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="哪一�
 
 SIDES: Final = {"debit": "借", "credit": "贷"}
 HERE: Final = Path(".changhu")
+HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 @app.command()
@@ -102,14 +105,24 @@ def _said(line: dict[str, Any]) -> str:
 
 
 @app.command()
-def verify(pool: Pool, data: Data = HERE, as_json: AsJson = False) -> None:
-    """沿哈希链逐张核对账簿中的凭证, 凭证号, 日汇总."""
+def verify(
+    pool: Pool,
+    anchor: Annotated[
+        list[str] | None, typer.Option("--anchor", metavar="SEQ:HASH", help="打印件上的账簿锚, 可写多次: 须仍在链上")
+    ] = None,
+    data: Data = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """沿哈希链逐张核对账簿中的凭证, 凭证号, 日汇总; 并核对打印件上的锚."""
+    with refusals_told(as_json=as_json):
+        begins = [None, *(_anchor_said(each) for each in anchor or ())]
 
     async def follow(office: "Office", auditor: "Desk") -> dict[str, Any]:
-        told: dict[str, Any] = {"sequence": 0, "complete": False, "holds": True}
-        while told["holds"] and not told["complete"]:
-            after = {"after": told["sequence"], "known": told["hash"]} if told["sequence"] else {}
-            told = await office.get("fund-ledger", f"/pools/{pool}/proof", auditor, **after)
+        told: dict[str, Any] = {}
+        for begin in begins:
+            told = await _follow(office, auditor, pool, begin)
+            if not told["holds"]:
+                break
         return told
 
     told = _asked_of(pool, data, follow)
@@ -161,6 +174,22 @@ def export(
         print_json(told)
     else:
         typer.echo(f"已导出 {told['entries']} 张凭证到 {folder}; 离线验证: python3 deploy/verifier/verify.py {folder}")
+
+
+def _anchor_said(written: str) -> dict[str, Any]:
+    sequence, _, digest = written.partition(":")
+    if not sequence.isascii() or not sequence.isdigit() or not 0 < int(sequence) < 2**62 or not HASH.fullmatch(digest):
+        raise InvalidInput(f"锚写作 序号:哈希, 如打印件页脚: {written}", errors=[FieldError("anchor", "不是锚")])
+    return {"after": int(sequence), "known": digest}
+
+
+async def _follow(office: "Office", auditor: "Desk", pool: str, begin: dict[str, Any] | None) -> dict[str, Any]:
+    """The chain from its beginning, or from an anchor, to its end or to where it breaks."""
+    after, told = begin or {}, {"complete": False, "holds": True}
+    while told["holds"] and not told["complete"]:
+        told = await office.get("fund-ledger", f"/pools/{pool}/proof", auditor, **after)
+        after = {"after": told["sequence"], "known": told["hash"]}
+    return told
 
 
 async def _export(office: "Office", auditor: "Desk", pool: str, folder: Path) -> dict[str, Any]:

@@ -216,8 +216,7 @@ def notes_of(found: Projected) -> list[str]:
     draft = "（征求意见稿）" if found.draft else ""
     notes = [
         f"政策：{found.document}{draft}，版本 {found.pack_version}。",
-        f"人口、评估结论和期初结余截至 {found.on}；待遇按 {found.settled_since} 至 {found.on} 已拨付的 "
-        f"{basis.settled_months} 个月折算为全年。",
+        f"人口、评估结论和期初结余截至 {found.on}。{_paid_said(found)}",
         "人数为期望值；金额按分精确计算，每年每险种人群舍入一次。首年保险费为现有参保人员按政策应缴额乘以征缴率，"
         "以后各年按政策对现有人员的应缴额随各县各类人数增减。",
         "没有文件依据的数值均为假设，逐项列在「测算假设」中；测算不是预测。",
@@ -231,3 +230,12 @@ def notes_of(found: Projected) -> list[str]:
     if found.unassigned_fen:
         notes.append(f"已拨付而不能归入险种人群的 {yuan(found.unassigned_fen)} 元未计入。")
     return notes
+
+
+def _paid_said(found: Projected) -> str:
+    said = sorted({SCHEMES[each.scheme] for each in found.assumed.benefits})
+    assumed = f"{'、'.join(said)}的待遇按假设的人均支付。" if said else ""
+    if not found.basis.settled:
+        return assumed
+    months = f"{found.settled_since} 至 {found.on} 已拨付的 {found.basis.settled_months} 个月"
+    return f"{assumed}{'其余' if said else ''}待遇按 {months}折算为全年。"

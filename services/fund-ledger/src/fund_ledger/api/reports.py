@@ -143,10 +143,17 @@ def reports_router(reports: Reports, monthly: MonthlyReports, clock: Clock) -> A
             return found
         return await as_file(format, [months_table(found)], Made(caller.name, clock.now()), month_charts(found))
 
-    @router.get("/pools/{pool}/reports/reserve")
-    async def reserve(caller: Reader, pool: str, on: date | None = None) -> Reserve:
-        """Months of reserve (基金可支付月数) on a day."""
-        return await reports.reserve(caller=caller, pool=pool, on=on or clock.today())
+    @router.get("/pools/{pool}/reports/reserve", response_model=Reserve)
+    async def reserve(caller: Reader, pool: str, on: date | None = None, format: Form = "json") -> Reserve | Response:
+        """Months of reserve (基金可支付月数) on a day; as a file the months that it rests on."""
+        day = on or clock.today()
+        if format == "json":
+            return await reports.reserve(caller=caller, pool=pool, on=day)
+        last = Month.of(day)
+        found = await monthly.months(
+            caller=caller, pool=pool, since=last.plus(1 - RESERVE_MONTHS), until=last, part=Part()
+        )
+        return await as_file(format, [months_table(found)], Made(caller.name, clock.now()), month_charts(found))
 
     return router
 
