@@ -79,14 +79,14 @@ def _paid(told: Iterable[Envelope], booked: Iterable[Entry]) -> list[PaymentSett
 
 
 def _parts(said: Iterable[tuple[UUID, Any, int]]) -> dict[tuple[UUID, Position], tuple[int, int]]:
-    """Fen and number of payments of each statement at each position, in the order in which rows are locked."""
+    """Fen and number of payments of each statement at each position."""
     rule, accounts = chart().rules[PAYING], chart().accounts
     found: dict[tuple[UUID, Position], tuple[int, int]] = {}
     for statement_id, each, payments in said:
         for at, fen in claims(each, rule=rule, accounts=accounts).items():
             had_fen, had = found.get((statement_id, at), (0, 0))
             found[statement_id, at] = had_fen + fen, had + payments
-    return dict(sorted(found.items(), key=lambda part: (part[0][0], str(part[0][1]))))
+    return found
 
 
 async def _ask(transaction: Transaction, decisions: Sequence[StatementDecision]) -> None:
