@@ -107,6 +107,15 @@ async def test_the_file_is_refused_with_what_to_do_and_nothing_is_kept(
     assert await nobody_is_kept(enrollment)
 
 
+@pytest.mark.parametrize("form", ["xlsx", "csv"])
+async def test_the_template_that_a_refusal_speaks_of_is_a_file_that_loads(
+    enrollment: Running, sent: Sent, clerk: Who, form: str
+) -> None:
+    template = await enrollment.get("/persons/imports/template", clerk, format=form)
+    done = await sent(template.content, form=form)
+    assert (done["status"], done["rows"], done["errors"]) == ("done", 0, [])
+
+
 async def test_a_small_zip_that_unpacks_into_more_than_memory_is_refused_before_it_is_unpacked(
     enrollment: Running, sent: Sent, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,11 +4,12 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from changhu_common.auth import allow
-from changhu_common.bulk_files import FILE_BYTES_MAX
+from changhu_common.bulk_files import FILE_BYTES_MAX, table_file
 from changhu_common.roles import Caller, Role
 from changhu_common.uploads import Upload, uploaded
 from fastapi import APIRouter, Header, Response
 
+from enrollment.domain.file_rows import COLUMNS
 from enrollment.usecases.imports import AT_ONCE_BYTES_MAX, Form, Imports, ImportView
 from enrollment.usecases.loading import Choice
 
@@ -40,6 +41,13 @@ def imports_router(imports: Imports) -> APIRouter:
         at_once = upload.size <= AT_ONCE_BYTES_MAX and "respond-async" not in (prefer or "")
         response.status_code = 201 if at_once else 202
         return await imports.load(caller=caller, upload=upload, form=format, choice=choice, at_once=at_once)
+
+    @router.get("/persons/imports/template")
+    async def template(caller: Reader, format: Literal["xlsx", "csv"] = "xlsx") -> Response:
+        """The columns of a file of persons, to be filled in (导入模板)."""
+        content = table_file(tuple(column.title for column in COLUMNS), [], form=format, sheet="参保人员")
+        disposition = f'attachment; filename="persons.{format}"'
+        return Response(content, media_type=MEDIA_TYPES[format], headers={"Content-Disposition": disposition})
 
     @router.get("/imports/{import_id}")
     async def loaded(caller: Reader, import_id: UUID) -> ImportView:

@@ -91,7 +91,8 @@ async def in_doubt(connection: AsyncConnection, scope: Scope, *, today: date) ->
     child_id = func.coalesce(childs_own.c.survivor_id, childs.c.id)
     is_minor = (
         select(coverage.c.id)
-        .where(coverage.c.person_id == adult.c.id, coverage.c.category == MINOR, coverage.c.start <= today)
+        .where(coverage.c.pool == ward.c.pool, coverage.c.person_id == adult.c.id)
+        .where(coverage.c.category == MINOR, coverage.c.start <= today)
         .where(or_(coverage.c.end.is_(None), coverage.c.end >= today))
         .exists()
     )
@@ -101,7 +102,7 @@ async def in_doubt(connection: AsyncConnection, scope: Scope, *, today: date) ->
         select(
             ward.c.line,
             func.bool_and(ward.c.guardian.is_(None)).label("unnamed"),
-            func.bool_or(guarded).label("guarded"),
+            func.bool_or(and_(ward.c.guardian.is_(None), guarded)).label("guarded"),
             func.bool_or(or_(ward.c.beside, and_(adult.c.id.is_not(None), visible))).label("known"),
             func.bool_or(adult.c.died_on.is_not(None)).label("died"),
             func.bool_or(is_minor).label("minor"),
