@@ -1,109 +1,15 @@
 """Four cities in one deployment at once, each charged and cared for by its own document, each with its own books."""
 
-import shutil
-import tempfile
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import Any
+from datetime import date
 
 import pytest
-from changhu_common.clock import FileClock
-from changhu_common.roles import Role
-from changhu_standalone.deployment import Standalone
 from changhu_standalone.story.chapters import at
-from changhu_standalone.story.office import Desk, Office, StoryFailed
-from stdnum.cn import ric
+from changhu_standalone.story.office import StoryFailed
 
-from tests.scenarios.care_of_a_person import CareOfAPerson
+from tests.scenarios.cities import Cities
 
 PANJIN, WENZHOU, YUXI, SHANWEI = "211100", "330300", "530400", "441500"
 POOLS = (PANJIN, WENZHOU, YUXI, SHANWEI)
-
-
-@dataclass
-class Cities:
-    office: Office
-    clock: FileClock
-
-    def desk(self, pool: str, role: Role, number: int = 1) -> Desk:
-        return Desk(f"{role}-{pool}-{number}", (role,), pool)
-
-    async def supply(self, pool: str, parameter: str, value: Any, **days: Any) -> None:
-        """One enters, another approves."""
-        entered = await self.office.post(
-            "enrollment",
-            "/policy-values",
-            {"pool": pool, "parameter": parameter, "value": value, "source": "统计公报", **days},
-            self.desk(pool, Role.POLICY_ENTRY),
-        )
-        await self.office.post(
-            "enrollment",
-            f"/policy-values/{entered['value_id']}/approval",
-            {},
-            self.desk(pool, Role.POLICY_APPROVAL),
-        )
-
-    async def enrol(self, pool: str, county: str, category: str, *, base_fen: int | None, serial: int) -> str:
-        stem = f"{county}19600101{serial:03d}"
-        coverage = {"category": category, "start": "2020-01-01", "base_fen": base_fen}
-        made = await self.office.post(
-            "enrollment",
-            "/persons",
-            {
-                "name": "李强",
-                "resident_number": stem + ric.calc_check_digit(stem + "0"),
-                "county": county,
-                "coverage": coverage,
-            },
-            self.desk(pool, Role.ENROLLMENT_CLERK),
-        )
-        return str(made["person_id"])
-
-    def care(self, pool: str, county: str, person: str, mode: str) -> CareOfAPerson:
-        return CareOfAPerson(self.office, self.clock, pool, county, person, mode)
-
-    async def charge(self, pool: str, month: str, received_on: str) -> dict[str, Any]:
-        """A run, and everything that it found received."""
-        clerk = self.desk(pool, Role.ENROLLMENT_CLERK)
-        run: dict[str, Any] = await self.office.post(
-            "enrollment", "/contribution-runs", {"pool": pool, "period": month}, clerk
-        )
-        await self.office.post(
-            "enrollment",
-            f"/contribution-runs/{run['run_id']}/receipts",
-            {"received_on": received_on, "reference": f"{pool}-{month}"},
-            clerk,
-        )
-        return run
-
-    async def booked_fen(self, pool: str, kind: str) -> int:
-        """What the pool's books hold in income (4) or expense (5)."""
-        books = await self.office.get("fund-ledger", f"/pools/{pool}/trial-balance", self.desk(pool, Role.AUDITOR))
-        assert books["balanced"]
-        return abs(sum(int(each["balance_fen"]) for each in books["accounts"] if each["account"].startswith(kind)))
-
-    async def dues(self, pool: str, person: str) -> dict[str, dict[str, int]]:
-        told = await self.office.get("enrollment", f"/persons/{person}/dues", self.desk(pool, Role.ENROLLMENT_CLERK))
-        return {due["period"]: {part["payer"]: part["fen"] for part in due["parts"]} for due in told}
-
-
-@pytest.fixture
-async def cities() -> AsyncIterator[Cities]:
-    # Not pytest's own folder: PostgreSQL's user could not walk in.
-    folder = Path(tempfile.mkdtemp(prefix="changhu-cities-"))
-    clock = FileClock(folder / "clock")
-    clock.advance_to(datetime(2026, 10, 20, 1, tzinfo=UTC))
-    standalone = Standalone(folder, clock=clock)
-    standalone.server.durable = False
-    standalone.start()
-    try:
-        async with standalone.clients(standalone.app()) as clients:
-            yield Cities(Office(clients=clients, issuer=standalone.issuer), clock)
-    finally:
-        standalone.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def test_four_cities_are_charged_side_by_side_each_by_its_own_document(cities: Cities) -> None:
