@@ -47,7 +47,8 @@ async def main(url, clock_file):
         ids = [named_id("kill", batch, n) for n in range(40)]
         facts = [approved(10, statement_id=each, organization_id=named_id("of", each)) for each in ids]
         if batch < 5:  # half of the budget is spent, the other half stays reserved
-            facts += [paid(each, payment_id=each.organization_id, organization_id=each.organization_id) for each in facts]
+            same = [dict.fromkeys(("payment_id", "organization_id"), each.organization_id) for each in facts]
+            facts += [paid(each, **said) for each, said in zip(facts, same)]
         told = [Envelope(id=new_id(), source="test", time=clock.now(), event=fact) for fact in facts]
         async with database.change(Actor("test", "test")) as transaction:
             await follow(transaction, told, books)
