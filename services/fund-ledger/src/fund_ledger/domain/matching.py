@@ -180,7 +180,9 @@ def _entries(unit: _Unit) -> tuple[Entry, ...]:
 
 
 def _units(items: Iterable[Item], common: Sequence[str], reference: str | None) -> list[_Unit]:
-    groups = together(items, common) if common else [[each] for each in items]
+    """Items as they stand for an amount, those alone that have the reference where the rule asks for one."""
+    able = items if reference is None else [each for each in items if each.has(reference)]
+    groups = together(able, common) if common else [[each] for each in able]
     return [_unit(tuple(group), reference) for group in groups]
 
 
@@ -213,8 +215,8 @@ def _paired(
     rule: MatchingRule, lines: Iterable[_Unit], entries: Iterable[_Unit], places: "_Places"
 ) -> Iterator[tuple[_Unit, _Unit]]:
     """Units of both sides that agree: the nearest days first, then in the order of their days and ids."""
-    waiting = [unit for unit in lines if unit.amount_fen and (unit.reference or not rule.reference)]
-    offered = [unit for unit in entries if unit.amount_fen and (unit.reference or not rule.reference)]
+    waiting = [unit for unit in lines if unit.amount_fen]
+    offered = [unit for unit in entries if unit.amount_fen]
     for place, apart in _passes(rule.working_days, places):
         at_place: dict[tuple[int, str | None, int], deque[_Unit]] = defaultdict(deque)
         for unit in offered:

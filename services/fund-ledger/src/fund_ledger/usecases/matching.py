@@ -4,6 +4,7 @@ Whoever changes a place's matches holds the rows of its bank accounts, so that t
 and a closing sees them finished.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -165,7 +166,9 @@ async def match_place(transaction: Transaction, place: Place) -> MatchingView:
     lines = await matches.lines_up(connection, place, open_from=opened)
     entries = await matches.entries_up(connection, place, since=min(row.since for row in rows), open_from=opened)
     rules = reconciliation_rules().matching
-    wanted = {each.key: each for each in matched(lines=lines, entries=entries, rules=rules, calendar=NATIONAL)}
+    # Beside the event loop: a busy month takes a second.
+    found = await asyncio.to_thread(matched, lines=lines, entries=entries, rules=rules, calendar=NATIONAL)
+    wanted = {each.key: each for each in found}
     before = await matches.by_rules(connection, place, open_from=opened)
     gone = [match_id for key, match_id in before.items() if key not in wanted]
     new = [each for key, each in wanted.items() if key not in before]
