@@ -2,6 +2,7 @@
 
 import io
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -159,6 +160,24 @@ def test_what_is_carried_over_is_the_sum_of_the_rows_before(amounts: list[int]) 
     said = read[1].split("承前页")[1].split()[0]
     rows_before = sum(1 for line in read[0].splitlines() if "收到保险费" in line)
     assert int(said.replace(",", "").replace(".", "")) == sum(amounts[:rows_before])
+
+
+def test_prints_that_are_made_at_once_do_not_mix() -> None:
+    tables = [long_table([number] * 200) for number in range(1, 9)]
+    alone = [printed([table], MADE) for table in tables]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda table: printed([table], MADE), tables)) == alone
+
+
+@pytest.mark.usefixtures("booked")
+async def test_a_countys_accountant_prints_that_countys_money_alone(ledger: Running) -> None:
+    who = ledger.token(Role.ACCOUNTANT, region=OTHER_COUNTY)
+    for path, params in REPORTS:
+        answer = await ledger.get(f"/pools/{POOL}/{path}", who, **params, format="pdf")
+        said = "\n".join(pages(answer.content))
+        assert "100,000.00" in said
+        assert "900,000.00" not in said
+        assert "1,000,000.00" not in said
 
 
 def test_the_same_report_prints_to_the_same_bytes() -> None:
