@@ -2,6 +2,8 @@
 
 import io
 import json
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,9 +106,10 @@ def settle(connection: Any, person: UUID) -> None:
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def data() -> Iterator[Path]:
     """A deployment with a small city, kept up so that each command finds it quickly."""
-    folder = tmp_path_factory.mktemp("city")
+    # Not pytest's own: PostgreSQL's user could not walk in.
+    folder = Path(tempfile.mkdtemp(prefix="changhu-city-"))
     standalone = Standalone(folder)
     try:
         standalone.start()
@@ -114,6 +117,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
     finally:
         standalone.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def still(**more: Any) -> dict[str, Any]:

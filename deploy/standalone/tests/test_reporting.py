@@ -4,6 +4,8 @@ import asyncio
 import io
 import json
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,9 +37,10 @@ async def book(standalone: Standalone) -> None:
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def data() -> Iterator[Path]:
     """A deployment with a contribution and a payment in its books."""
-    folder = tmp_path_factory.mktemp("books")
+    # Not pytest's own: PostgreSQL's user could not walk in.
+    folder = Path(tempfile.mkdtemp(prefix="changhu-books-"))
     standalone = Standalone(folder)
     try:
         standalone.start()
@@ -45,6 +48,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
     finally:
         standalone.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def ledger(data: Path, *said: str) -> Result:

@@ -76,6 +76,26 @@ def test_a_county_where_nobody_stood_pays_what_its_category_pays_elsewhere() -> 
     assert [each.contributions_fen for each in found] == [6_000, 2_000, 2_000]
 
 
+def becoming(target: str) -> Assumptions:
+    """At 46 everybody belongs to another category."""
+    return assumptions(
+        changes=[Change(origin="employee", target=target, sex=None, age=46, source="试", status="assumed")]
+    )
+
+
+def test_contributions_of_a_category_in_which_nobody_stands_are_said_to_be_unknown() -> None:
+    course = courses(assumed=becoming("retiree"))["middle"]
+    assert [each.contributions_fen for each in course.totals[:2]] == [DUE_FEN, 0]
+    assert course.unpriced == ["retiree"]
+    assert not courses()["middle"].unpriced
+
+
+def test_a_scheme_that_people_will_come_into_needs_a_basis_too() -> None:
+    with pytest.raises(BasisMissing) as refusal:
+        middle(assumed=becoming("resident"))
+    assert {each.field for each in refusal.value.errors} == {"benefits.residents", "prevalence.residents"}
+
+
 def test_benefits_follow_those_who_are_disabled() -> None:
     more = assumptions(rates={"prevalence_growth": said("0.5")})
     found = middle(assumed=more, years=3)

@@ -119,7 +119,7 @@ def answered(found: "Projected") -> dict[str, Any]:
                 "name": VARIANTS[course.variant],
                 "runs_out": {
                     TOTAL: course.runs_out(),
-                    **{scheme: course.runs_out(scheme) for scheme in basis.schemes},
+                    **{scheme: course.runs_out(scheme) for scheme in found.schemes},
                 },
                 "years": [_flow(each) for each in (*course.totals, *course.flows)],
             }

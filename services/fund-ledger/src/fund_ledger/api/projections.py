@@ -15,7 +15,7 @@ from changhu_policies.vocabulary import CATEGORIES, SCHEMES, STATUSES
 from fund_ledger.api.tables import Column, Fen, Row, Table, amount
 from fund_ledger.domain.assumptions import RATES, VARIANTS, Assumptions, Mortality, Said
 from fund_ledger.domain.prevalence import SHOWN_MIN, shown
-from fund_ledger.domain.projection import TOTAL, UNASSIGNED, Basis, Course, Flow
+from fund_ledger.domain.projection import TOTAL, UNASSIGNED, Basis, Course, Flow, schemes_of
 from fund_ledger.domain.reports import written_months
 
 TITLE: Final = "基金收支测算"
@@ -45,6 +45,10 @@ class Projected:
     unassigned_fen: int = 0
 
     @property
+    def schemes(self) -> list[str]:
+        return schemes_of(self.basis, self.assumed)
+
+    @property
     def days(self) -> str:
         first = self.basis.first_year
         return f"{first} 至 {first + self.years - 1} 年"
@@ -62,7 +66,7 @@ def tables_of(found: Projected) -> list[Table]:
 
 def schemes_shown(found: Projected) -> list[str]:
     """The whole fund, and each scheme where that is not the same; money of no scheme has no course of its own."""
-    schemes = found.basis.schemes
+    schemes = found.schemes
     return [TOTAL, *(scheme for scheme in schemes if scheme != UNASSIGNED and len(schemes) > 1)]
 
 
@@ -86,7 +90,7 @@ def _outcome(found: Projected) -> Table:
     ]
     rows = []
     for course in found.courses:
-        for scheme in (TOTAL, *(found.basis.schemes if len(found.basis.schemes) > 1 else ())):
+        for scheme in (TOTAL, *(found.schemes if len(found.schemes) > 1 else ())):
             last = flows_of(course, scheme)[-1]
             opening = found.basis.opening
             begins = sum(opening.values()) if scheme == TOTAL else opening.get(scheme, 0)
@@ -223,7 +227,10 @@ def notes_of(found: Projected) -> list[str]:
     ]
     if (found.on.month, found.on.day) != (12, 31) or found.on.year + 1 != basis.first_year:
         notes.append(f"期初结余不含 {found.on} 之后、{basis.first_year} 年以前的收支。")
-    if len(basis.schemes) == 1:
+    if unpriced := sorted({category for course in found.courses for category in course.unpriced}):
+        names = "、".join(CATEGORIES[category] for category in unpriced)
+        notes.append(f"目前没有{names}，今后转入者的应缴额无从计算，未计其保险费。")
+    if len(found.schemes) == 1:
         notes.append("账上未分险种人群的结余（如启动资金）计入唯一的险种人群。")
     if found.without_base:
         notes.append(f"缺少缴费基数、未计保险费的人数：{people_shown(found.without_base)}。")

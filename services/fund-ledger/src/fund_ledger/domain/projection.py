@@ -55,10 +55,9 @@ class Basis:
     opening: Mapping[str, int]
 
     @property
-    def schemes(self) -> list[str]:
-        """Whose people, or whose money, there is."""
-        there = {SCHEMES[cell.category] for cell in self.people}
-        return sorted(there | {scheme for scheme, fen in self.opening.items() if fen})
+    def categories(self) -> set[str]:
+        """In which somebody stands today."""
+        return {cell.category for cell in self.people}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +90,17 @@ class Flow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """How one variant goes: each year of each scheme, the years as wholes, and how the people went on."""
+    """How one variant goes: each year of each scheme, the years as wholes, and how the people went on.
+
+    `unpriced` are categories that people came into although nobody stands in them today: the pack was
+    asked for nobody's contribution there, so that none is counted.
+    """
 
     variant: Variant
     flows: Sequence[Flow]
     totals: Sequence[Flow]
     years: Sequence[Year]
+    unpriced: Sequence[str] = ()
 
     def runs_out(self, scheme: str | None = None) -> int | None:
         """The first year at whose end nothing is left; `None` asks for the whole fund."""
@@ -119,10 +123,22 @@ def refuse_years(years: int) -> None:
         raise InvalidInput(f"测算年数{reason}。", errors=[FieldError("years", reason)])
 
 
+def schemes_of(basis: Basis, assumed: Assumptions) -> list[str]:
+    """Whose people there are or will be, and whose money."""
+    return sorted(_peopled(basis, assumed) | {scheme for scheme, fen in basis.opening.items() if fen})
+
+
+def _peopled(basis: Basis, assumed: Assumptions) -> set[str]:
+    categories = basis.categories
+    for _ in assumed.changes:  # one change may lead to the next
+        categories |= {change.target for change in assumed.changes if change.origin in categories}
+    return {SCHEMES[category] for category in categories}
+
+
 def _missing(basis: Basis, assumed: Assumptions) -> Iterator[FieldError]:
     if not basis.people:
         yield FieldError("people", "没有参保人员")
-    for scheme in sorted({SCHEMES[cell.category] for cell in basis.people}):
+    for scheme in sorted(_peopled(basis, assumed)):
         paid = any(each == scheme for each, _, _ in basis.settled)
         if not paid and not any(each.scheme == scheme for each in assumed.benefits):
             yield FieldError(f"benefits.{scheme}", "既没有拨付数据，也没有假设人均年支付（benefits）")
@@ -140,12 +156,14 @@ class _Run:
         self._rates = prevalence(people=basis.people, disabled=basis.disabled, assumed=assumed, variant=variant)
         self._disabled_first = self._disabled(basis.people, 0)
         self._people_first = _by_scheme(basis.people)
+        self._unpriced: set[str] = set()
 
     def course(self, years: int) -> Course:
         flows: list[Flow] = []
         totals: list[Flow] = []
         went: list[Year] = []
-        balances = {scheme: self._basis.opening.get(scheme, 0) for scheme in self._basis.schemes}
+        schemes = schemes_of(self._basis, self._assumed)
+        balances = {scheme: self._basis.opening.get(scheme, 0) for scheme in schemes}
         people = self._basis.people
         for number in range(years):
             if number:
@@ -156,7 +174,7 @@ class _Run:
             balances = {each.scheme: each.balance_fen for each in here}
             flows += here
             totals.append(_total(here))
-        return Course(variant=self._variant, flows=flows, totals=totals, years=went)
+        return Course(variant=self._variant, flows=flows, totals=totals, years=went, unpriced=sorted(self._unpriced))
 
     def _flows(self, number: int, people: People, balances: Mapping[str, int]) -> list[Flow]:
         disabled = self._disabled(people, number)
@@ -204,7 +222,10 @@ class _Run:
     def _average(self, category: str, due: Mapping[Place, int]) -> Fraction:
         people = math.fsum(count for place, count in self._first.items() if place[1] == category)
         fen = sum(due.get(place, 0) for place in self._first if place[1] == category)
-        return Fraction(fen) / Fraction(people) if people else Fraction(0)
+        if not people:
+            self._unpriced.add(category)
+            return Fraction(0)
+        return Fraction(fen) / Fraction(people)
 
     def _disabled(self, people: People, number: int) -> dict[str, dict[str, float]]:
         """How many are disabled by scheme and grade, so many years on."""
