@@ -5,10 +5,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from changhu_common.field_encryption import IndexKey
 from changhu_common.roles import Role
 from enrollment.domain.family import GUARDIAN_A_MINOR, GUARDIAN_DEAD, NO_GUARDIAN
+from enrollment.storage.identities import Identities
 from enrollment.usecases import loading
+from enrollment.usecases.imports import Imports
 from httpx import Response
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from tests.support.running import Running
@@ -189,3 +193,19 @@ async def test_a_guardian_under_two_records_is_the_one_person_whose_number_is_gi
     async with enrollment.database.read() as connection:
         named = (await connection.execute(text("SELECT guardian_id FROM guardian"))).scalars().all()
     assert [str(each) for each in named] == [ids[1]]
+
+
+async def test_a_guardian_who_still_stands_under_an_older_key_is_found(
+    enrollment: Running, load: Load, clerk: Who, adult: Any, child: Any, people: SimpleNamespace
+) -> None:
+    await load(adult(10))
+    before = enrollment.resources.settings
+    key = {"2": SecretStr(IndexKey.generated().written())}
+    both = before.model_copy(update={"index_keys": {**before.index_keys, **key}, "index_key_current": "2"})
+    content = people.csv(child(1, of=10), child(2, of=99), header=(*people.header, GUARDIAN, RELATION))
+    params, later = {"format": "csv", "choice": "good"}, {"Prefer": "respond-async"}
+    sent = await enrollment.post("/persons/imports", clerk, content=content, params=params, headers=later)
+    assert await Imports(enrollment.database, Identities(both)).work_off()
+    done = (await enrollment.get(f"/imports/{sent.json()['import_id']}", clerk)).json()
+    assert (done["loaded"], [each["line"] for each in done["errors"]]) == (1, [3])
+    assert len(await guardians(enrollment)) == 1
