@@ -1,9 +1,12 @@
 """Two records of one person become one by two people, nothing is lost by it, and it can be taken back."""
 
+import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -15,6 +18,8 @@ from changhu_common.events.enrollment import (
     PersonUpdated,
 )
 from changhu_common.roles import Grant, Role
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import text
 
 from tests.support.running import Running
@@ -23,6 +28,8 @@ Enrol = Callable[..., Awaitable[dict[str, Any]]]
 Who = dict[str, str]
 JULY = {"pool": "211100", "period": "2026-07"}
 BANK = {"received_on": "2026-06-30", "reference": "回单1"}
+# Of each example's own two people.
+NUMBERS = itertools.count(10, 2)
 EARLIER = {"start": "2026-01-01", "end": "2026-05-31"}
 
 
@@ -65,6 +72,10 @@ class Two:
         merge_id = str(entered.json()["merge_id"])
         await self.made(f"/merges/{merge_id}/approval", {}, self.other)
         return merge_id
+
+    async def owed(self, person_id: str) -> int:
+        """What is still to come from a person's payers over all periods, in fen; below zero a surplus."""
+        return sum(each["outstanding_fen"] for each in await self.get(f"/persons/{person_id}/account"))
 
     async def take_back(self, merge_id: str) -> None:
         entered = await self.made(f"/merges/{merge_id}/reversal", {"reason": "同名不同人"})
@@ -328,3 +339,82 @@ async def test_the_database_keeps_a_decided_merge_as_it_was_decided(two: Two) ->
     async with two.running.database.engine.connect() as connection:
         with pytest.raises(Exception, match="append-only"):
             await connection.execute(text("UPDATE merge SET reason = 'x'"))
+
+
+async def test_whoever_is_known_by_the_merged_record_sees_the_survivor(two: Two) -> None:
+    await two.merge()
+    own = two.running.token(Role.INSURED_PERSON, subject="citizen", person=UUID(two.merged))
+    for asked in (two.merged, two.survivor):
+        assert (await two.running.get(f"/persons/{asked}", own)).status_code == 200
+
+
+async def test_a_merged_record_is_nobodys_guardian(two: Two, enrol: Enrol) -> None:
+    await two.merge()
+    ward = (await enrol(3))["person_id"]
+    body = {"guardian_id": two.merged, "since": "2026-07-01"}
+    answer = await two.post(f"/persons/{ward}/guardians", body)
+    assert (answer.json()["code"], answer.json()["survivor_id"]) == ("person.merged", two.survivor)
+
+
+async def test_the_same_contradiction_waits_for_a_clerk_once(two: Two, people: SimpleNamespace) -> None:
+    for record in (two.survivor, two.merged):
+        await two.made(f"/persons/{record}/hospital-stays", {"start": "2026-05-01", "end": "2026-05-10"})
+    title = ("公民身份号码", "起始日期", "截止日期", "凭证号")
+    told = (
+        {"起始日期": "2026-05-08", "截止日期": "2026-05-20", "凭证号": "A", "公民身份号码": people.number(n)}
+        for n in (1, 2)
+    )
+    content = people.csv(*told, header=title)
+    params = {"pool": "211100", "kind": "hospital_stays", "choice": "good"}
+    loaded = await two.running.post("/facts/imports", two.clerk, content=content, params=params)
+    assert loaded.json()["conflicts"] == 2, loaded.text
+    await two.merge()
+    waiting = await two.get("/conflicts", pool="211100")
+    assert [each["person_id"] for each in waiting["conflicts"]] == [two.survivor]
+
+
+async def test_what_is_out_for_withholding_under_one_record_is_not_asked_of_the_other(two: Two) -> None:
+    may = {"pool": "211100", "period": "2026-05"}
+    await two.made("/contribution-runs", may)
+    asked = {"pool": "211100", "period": "2026-05", "side": "account"}
+    first = await two.made("/withholding-batches", asked)
+    await two.merge()
+    again = await two.made("/withholding-batches", asked)
+    assert (first["items"], again["items"]) == (1, 0)
+
+
+async def test_two_who_approve_at_once_merge_once(two: Two) -> None:
+    merge_id = (await two.enter()).json()["merge_id"]
+    third = two.running.token(Role.ENROLLMENT_CLERK, subject="clerk-3")
+    answers = await asyncio.gather(*(two.post(f"/merges/{merge_id}/approval", {}, who) for who in (two.other, third)))
+    assert sorted(each.status_code for each in answers) == [200, 409]
+    assert len(await two.running.told(PersonMerged)) == 1
+
+
+fen = st.integers(min_value=0, max_value=1086)
+
+
+@given(paid=st.tuples(fen, fen, fen, fen))
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_merged_a_person_owes_one_due_less_all_that_was_paid_and_taken_back_each_owes_as_before(
+    enrollment: Running, enrol: Enrol, paid: tuple[int, ...]
+) -> None:
+    first = next(NUMBERS)
+    two = Two(enrollment, await enrol(first), await enrol(first + 1))
+    run = (await two.made("/contribution-runs", JULY))["run_id"]
+    payers = ("personal_account", "employer_medical_contribution")
+    places = [(each, payer) for each in (two.survivor, two.merged) for payer in payers]
+    payments = [
+        {"person_id": person, "payer": payer, "amount_fen": amount}
+        for (person, payer), amount in zip(places, paid, strict=True)
+        if amount
+    ]
+    if payments:
+        await two.made(f"/contribution-runs/{run}/payments", {**BANK, "payments": payments})
+    coverage = (await two.get(f"/persons/{two.merged}"))["coverage"][0]["coverage_id"]
+    await two.made(f"/persons/{two.merged}/coverage/{coverage}/void", {"reason": "重复参保"})
+    before = [await two.owed(each) for each in (two.survivor, two.merged)]
+    merge_id = await two.merge()
+    assert await two.owed(two.survivor) == 2172 - sum(paid)
+    await two.take_back(merge_id)
+    assert [await two.owed(each) for each in (two.survivor, two.merged)] == before

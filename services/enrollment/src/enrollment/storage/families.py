@@ -21,6 +21,7 @@ async def kin(connection: AsyncConnection, person_id: UUID, scope: Scope, *, on:
     found = await persons.get(connection, [person_id], scope)
     if not found:
         return None
+    await persons.refuse_merged(connection, person_id)
     of_day = select(coverage.c.category).where(
         coverage.c.person_id == person_id,
         coverage.c.start <= on,

@@ -94,6 +94,13 @@ async def go_over(connection: AsyncConnection, *, merged: UUID, survivor: UUID) 
     return went
 
 
+async def settle_conflicts(connection: AsyncConnection, person_id: UUID, *, by: str, on: date) -> None:
+    """Close what of a merged record waits for a clerk and waits of the survivor too."""
+    mine = update(conflict).where(conflict.c.person_id == person_id, conflict.c.status == "open")
+    reason = "登记已合并，与保留登记的待核实冲突相同"
+    await connection.execute(mine.values(status="rejected", reason=reason, resolved_by=by, resolved_on=on))
+
+
 async def give_back(
     connection: AsyncConnection, went: Mapping[str, Sequence[Any]], *, merged: UUID, survivor: UUID
 ) -> None:

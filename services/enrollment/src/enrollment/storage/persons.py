@@ -47,9 +47,13 @@ def _in(column: Any, values: Collection[Any]) -> Any:
 async def lock(connection: AsyncConnection, person_id: UUID, scope: Scope) -> Row[Any]:
     """The person's row, locked; NotFound where there is none in scope, RecordMerged where it is another's."""
     row = (await lock_records(connection, [person_id], scope))[person_id]
+    await refuse_merged(connection, person_id)
+    return row
+
+
+async def refuse_merged(connection: AsyncConnection, person_id: UUID) -> None:
     if survivor := (await MERGED.survivors(connection, [person_id])).get(person_id):
         raise RecordMerged("该登记已并入另一条登记；请在保留的登记上办理。", survivor_id=str(survivor))
-    return row
 
 
 async def lock_records(connection: AsyncConnection, ids: Sequence[UUID], scope: Scope) -> dict[UUID, Row[Any]]:
@@ -81,6 +85,8 @@ def in_scope(scope: Scope, *, of: FromClause = person) -> Any:
 
 
 async def get(connection: AsyncConnection, ids: Collection[UUID], scope: Scope) -> Rows:
+    """Persons in scope; whoever is known by one of his records sees the others too."""
+    scope = await MERGED.widened(connection, scope)
     found = await connection.execute(select(person).where(_in(person.c.id, ids), in_scope(scope)).order_by(person.c.id))
     return list(found)
 
@@ -93,6 +99,7 @@ async def page(connection: AsyncConnection, *, pool: str, after: UUID | None, li
 
 async def with_numbers(connection: AsyncConnection, indexes: Collection[bytes], scope: Scope) -> Rows:
     """The persons in scope whose number has one of these digests."""
+    scope = await MERGED.widened(connection, scope)
     query = select(person).where(_in(person.c.resident_number_index, indexes), in_scope(scope))
     return list(await connection.execute(query.order_by(person.c.id)))
 

@@ -68,6 +68,7 @@ async def merge_records(tx: Transaction, *, survivor: Row[Any], merged: Row[Any]
         "died_on": await _take_death(tx.connection, survivor, merged),
         "corrections": await _credit(tx, merged, twice, reason),
     }
+    await merges.settle_conflicts(tx.connection, merged.id, by=tx.actor.subject, on=day_of(tx.now))
     await _tell_whose(tx, PersonMerged, survivor, merged)
     await tell(tx, {survivor.id: PersonDied if effect["died_on"] else PersonUpdated})
     await _tell_circumstances(tx, survivor, effect["went"])
