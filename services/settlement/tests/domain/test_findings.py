@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from changhu_policies.values import Value
@@ -20,7 +21,7 @@ RATIO = Value(parameter="benefit.ratio", value=None, written="75%", clause="二(
     ],
 )
 def test_a_finding_carries_the_reading_or_the_paper_of_its_value(
-    status: Status, said: dict[str, str], reading: str
+    status: Status, said: dict[str, Any], reading: str
 ) -> None:
     found = informs(replace(RATIO, status=status, **said), "ratio", "按比例支付")
     assert (found.clause, found.status, found.reading) == ("二(六)3", status, reading)
