@@ -21,8 +21,11 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.support.budgets import (
     CARE,
+    approve,
     approved,
+    budget,
     care,
+    draft,
     in_force,
     line,
     paid,
@@ -305,6 +308,28 @@ async def test_of_two_who_release_at_once_one_does(ledger: Running) -> None:
     )
     assert sorted(each.status_code for each in answered) == [200, 409, 409, 409]
     assert len(await ledger.told(BudgetReserved)) == 1
+
+
+async def test_asking_paying_releasing_and_raising_at_once_keep_the_limit(ledger: Running) -> None:
+    await in_force(ledger, line(1_000))
+    first = [approved(90) for _ in range(20)]
+    await ledger.hear(*first)
+    waiting = [s for s in first if (await reservation(ledger, s.statement_id))["status"] == "waiting"][:3]
+    for each in waiting:
+        await release(ledger, each.statement_id, by="zhang", body={"reason": "急"})
+    raised = await draft(ledger, budget(line(1_300)))
+    await asyncio.gather(
+        *(release(ledger, each.statement_id, "/approval", by="li") for each in waiting),
+        *(ledger.hear(paid(each), approved(35)) for each in first[:8]),
+        approve(ledger, raised),
+        *(ledger.hear(approved(45), contribution()) for _ in range(5)),
+    )
+    budgeted, reserved, spent, _ = await care(ledger)
+    through = await rows(ledger, "SELECT sum(fund_fen)::int AS fen FROM reservation WHERE basis = 'let_through'")
+    assert budgeted == 1_300
+    assert reserved + spent <= 1_300 + (through[0].fen or 0)
+    assert not await rows(ledger, "SELECT FROM parked")
+    await assert_kept(ledger)
 
 
 async def held(ledger: Running) -> list[Any]:
