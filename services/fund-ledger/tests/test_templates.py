@@ -100,9 +100,10 @@ async def test_a_treasury_pays_no_more_than_is_claimed_of_it(
     ledger: Running, amount_fen: int, said: dict[str, Any]
 ) -> None:
     before = await stands(ledger)
-    refused = await approve(ledger, await enter(ledger, "claim.received", amount_fen, on="2027-05-04", **said))
+    refused = await enter(ledger, "claim.received", amount_fen, on="2027-05-04", **said)
     assert (refused.status_code, refused.json()["code"]) == (409, "clearing.claim_overpaid")
     assert await stands(ledger) == before
+    assert not await rows(ledger, "SELECT FROM draft")
 
 
 @pytest.mark.usefixtures("claimed")

@@ -9,16 +9,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 _YEARS = text(
     "SELECT year, count(*) AS vouchers, max(number) AS last FROM journal WHERE pool = :pool GROUP BY year ORDER BY year"
 )
+# A day's totals are told apart by everything that they are kept by; the day of booking follows from its moment.
 _DIFFERENT_DAYS = text(
     """
     SELECT accounting_on FROM (
-        SELECT accounting_on, account, county, coalesce(scheme, '') AS scheme, sum(amount_fen) AS fen
-        FROM line WHERE pool = :pool GROUP BY 1, 2, 3, 4
+        SELECT line.accounting_on, happened_on, carries, account, county, coalesce(scheme, '') AS scheme,
+            sum(greatest(amount_fen, 0)) AS debit_fen, sum(greatest(-amount_fen, 0)) AS credit_fen
+        FROM line JOIN journal USING (pool, sequence) WHERE pool = :pool GROUP BY 1, 2, 3, 4, 5, 6
     ) AS summed FULL JOIN (
-        SELECT accounting_on, account, county, scheme, sum(debit_fen - credit_fen) AS fen
-        FROM daily_total WHERE pool = :pool GROUP BY 1, 2, 3, 4
-    ) AS kept USING (accounting_on, account, county, scheme)
-    WHERE summed.fen IS DISTINCT FROM kept.fen ORDER BY accounting_on LIMIT 1
+        SELECT * FROM daily_total WHERE pool = :pool
+    ) AS kept USING (accounting_on, happened_on, carries, account, county, scheme)
+    WHERE (summed.debit_fen, summed.credit_fen) IS DISTINCT FROM (kept.debit_fen, kept.credit_fen)
+    UNION ALL
+    SELECT accounting_on FROM journal
+    WHERE pool = :pool AND booked_on <> (booked_at AT TIME ZONE 'Asia/Shanghai')::date
+    ORDER BY accounting_on LIMIT 1
     """
 )
 

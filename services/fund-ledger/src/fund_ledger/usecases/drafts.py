@@ -27,7 +27,7 @@ from fund_ledger.domain.journal import Journal, Line
 from fund_ledger.storage import books, drafts, journals
 from fund_ledger.usecases.books import BookedJournal, booked_journal, refuse_other_pools
 from fund_ledger.usecases.matching import match_drafted
-from fund_ledger.usecases.posting import post, refuse_closed
+from fund_ledger.usecases.posting import post, refuse_closed, refuse_overpaid_claims
 from fund_ledger.usecases.reserving import answer_waiting
 
 DRAFTS_PER_PAGE_MAX = 200
@@ -158,6 +158,7 @@ async def enter_draft(
     row = await drafts.one(connection, made["id"])
     if head := await books.find(connection, pool):
         refuse_closed(head, [_journal(drafts.as_draft(row))])
+    await refuse_overpaid_claims(transaction, [_journal(drafts.as_draft(row))])
     transaction.record(AuditEntry("draft.entered", "draft", row.id, after=made))
     return transaction.answer(_view(row))
 
