@@ -26,7 +26,7 @@ REFERENCES = st.sampled_from([None, "A", "B"])
 @st.composite
 def some_lines(draw: st.DrawFn) -> list[Line]:
     said = draw(st.lists(st.tuples(DAYS, FEN, REFERENCES, REFERENCES), max_size=12))
-    return [Line(UUID(int=n), *each) for n, each in enumerate(said)]
+    return [Line(UUID(int=n), UUID(int=n), *each) for n, each in enumerate(said)]
 
 
 @st.composite
@@ -92,17 +92,17 @@ def test_days_of_a_year_without_a_calendar_agree_only_where_they_are_equal() -> 
         return Entry((1, 1), UUID(int=1), day, day, 100)
 
     known, unknown = date(2026, 12, 30), date(2031, 1, 6)
-    assert told([Line(UUID(int=1), known, 100)], [entry(date(2026, 12, 31))])
-    assert told([Line(UUID(int=1), unknown, 100)], [entry(unknown)])
-    assert not told([Line(UUID(int=1), unknown, 100)], [entry(date(2031, 1, 7))])
-    assert not told([Line(UUID(int=1), date(2026, 12, 31), 100)], [entry(date(2027, 1, 1))])
+    assert told([Line(UUID(int=1), UUID(int=1), known, 100)], [entry(date(2026, 12, 31))])
+    assert told([Line(UUID(int=1), UUID(int=1), unknown, 100)], [entry(unknown)])
+    assert not told([Line(UUID(int=1), UUID(int=1), unknown, 100)], [entry(date(2031, 1, 7))])
+    assert not told([Line(UUID(int=1), UUID(int=1), date(2026, 12, 31), 100)], [entry(date(2027, 1, 1))])
 
 
 def test_working_days_reach_over_the_end_of_a_year() -> None:
     entry = Entry((1, 1), UUID(int=1), date(2026, 1, 6), date(2026, 1, 6), 100)
     # From new year's eve over the holiday (1 to 3 January, the 4th is worked) it is the third working day.
-    assert told([Line(UUID(int=1), date(2025, 12, 31), 100)], [entry])
-    assert not told([Line(UUID(int=1), date(2025, 12, 30), 100)], [entry])
+    assert told([Line(UUID(int=1), UUID(int=1), date(2025, 12, 31), 100)], [entry])
+    assert not told([Line(UUID(int=1), UUID(int=1), date(2025, 12, 30), 100)], [entry])
 
 
 MOVES = st.lists(st.tuples(DAYS, FEN, st.sampled_from(["", "A", "B"])), max_size=10)
@@ -171,7 +171,8 @@ async def stands(ledger: Running) -> set[Any]:
     assert answer.status_code == 200, answer.text
     found = await rows(
         ledger,
-        "SELECT rule, ARRAY(SELECT line_id FROM matched_line WHERE match_id = bank_match.id) AS lines,"
+        "SELECT rule, ARRAY(SELECT content_id FROM matched_line JOIN bank_line ON bank_line.id = line_id"
+        " WHERE match_id = bank_match.id) AS lines,"
         " ARRAY(SELECT sequence FROM matched_entry WHERE match_id = bank_match.id) AS entries"
         " FROM bank_match WHERE undone_by IS NULL",
     )

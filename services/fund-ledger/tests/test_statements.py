@@ -25,7 +25,7 @@ from tests.support.banks import (
     table,
     told,
 )
-from tests.support.ledgers import COUNTY, OTHER_COUNTY, POOL, rows
+from tests.support.ledgers import COUNTY, OTHER_COUNTY, POOL, contribution, rows
 from tests.support.running import Running
 
 JULY = {"since": "2026-07-01", "until": "2026-07-31"}
@@ -271,6 +271,7 @@ async def test_what_was_taken_is_never_changed(ledger: Running) -> None:
         "DELETE FROM bank_line",
         "DELETE FROM bank_account",
         "UPDATE bank_account SET account = '1002'",
+        "UPDATE bank_line SET voided = false",
     ):
         with pytest.raises(Exception, match=r"permission denied|append-only"):
             await write(ledger, statement)
@@ -279,6 +280,44 @@ async def test_what_was_taken_is_never_changed(ledger: Running) -> None:
 async def write(ledger: Running, statement: str) -> None:
     async with ledger.database.engine.begin() as connection:
         await connection.execute(text(statement))
+
+
+async def void(ledger: Running, statement: dict[str, Any], **where: Any) -> httpx.Response:
+    path = f"/bank-statements/{statement['statement_id']}/voiding"
+    return await ledger.post(path, ledger.token(Role.ACCOUNTANT, **where), {"reason": "银行更正"})
+
+
+async def test_a_statement_that_the_bank_took_back_makes_room_for_the_right_one(ledger: Running) -> None:
+    account_id = await registered(ledger)
+    await ledger.hear(contribution(100_00, received_on=DAY))
+    wrong = (await told(ledger, account_id, [TWO[0], Moved(LATER, -31_00, "R2")]))["statements"][0]
+    voided = await void(ledger, wrong)
+    assert (voided.json()["void_reason"], voided.json()["voided_by"]) == ("银行更正", "accountant@211100")
+    page = await ledger.get(f"/pools/{POOL}/bank-lines", ledger.token(Role.AUDITOR))
+    assert page.json()["lines"] == []
+    answer = await told(ledger, account_id, TWO)
+    assert (answer["outcome"], answer["new_lines"], answer["matching"]["new"]) == ("loaded", 2, {"amount": 1})
+    listed = (await ledger.get(f"/bank-accounts/{account_id}/statements", ledger.token(Role.AUDITOR))).json()
+    assert [each["statement_id"] for each in listed["voided"]] == [wrong["statement_id"]]
+    assert len(await rows(ledger, "SELECT FROM bank_line")) == 4
+
+
+async def test_a_statement_that_was_voided_by_mistake_is_taken_again(ledger: Running) -> None:
+    account_id = await registered(ledger)
+    first = (await told(ledger, account_id, TWO))["statements"][0]
+    await void(ledger, first)
+    again = await told(ledger, account_id, TWO)
+    assert (again["outcome"], again["new_lines"]) == ("loaded", 2)
+    assert code(await void(ledger, first)) == (409, "bank_statement.voided")
+
+
+async def test_a_statement_on_which_a_later_one_rests_is_voided_after_it(ledger: Running) -> None:
+    account_id = await registered(ledger)
+    first = (await told(ledger, account_id, TWO, until=date(2026, 7, 20)))["statements"][0]
+    later = (await told(ledger, account_id, TWO[1:], since=date(2026, 7, 15), opening_fen=100_00))["statements"][0]
+    assert code(await void(ledger, first)) == (409, "bank_statement.needed")
+    assert [(await void(ledger, each)).status_code for each in (later, first)] == [200, 200]
+    assert code(await void(ledger, first, region=COUNTY)) == (404, "not_found")
 
 
 async def test_two_who_send_one_statement_at_once_take_it_once(ledger: Running) -> None:

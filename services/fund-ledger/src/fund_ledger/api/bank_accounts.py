@@ -18,7 +18,7 @@ from fund_ledger.usecases.bank_accounts import BankAccounts, BankAccountView, Ne
 from fund_ledger.usecases.bank_lines import BankLinePage, BankLines, FreeEntryPage
 from fund_ledger.usecases.drafts import DraftView
 from fund_ledger.usecases.line_drafts import FromLine, LineDrafts
-from fund_ledger.usecases.statements import Beside, LoadView, Statements, StatementsView
+from fund_ledger.usecases.statements import Beside, LoadView, Statements, StatementsView, StatementView
 
 Accountant = Annotated[Caller, allow(Role.ACCOUNTANT)]
 Reader = Annotated[Caller, allow(Role.ACCOUNTANT, Role.AUDITOR)]
@@ -47,6 +47,10 @@ class NewAccount(_Body):
 
 class Closing(_Body):
     until: date
+
+
+class Voiding(_Body):
+    reason: Reason
 
 
 class DraftOfLine(_Body):
@@ -104,6 +108,11 @@ def bank_accounts_router(accounts: BankAccounts, statements: Statements) -> APIR
         return await statements.load(
             caller=caller, asked=asked, account_id=account_id, content=await request.body(), beside=beside
         )
+
+    @router.post("/bank-statements/{statement_id}/voiding")
+    async def void(caller: Accountant, asked: Asked, statement_id: UUID, voiding: Voiding) -> StatementView:
+        """Void a statement that the bank took back (作废); the right one can then be taken."""
+        return await statements.void(caller=caller, asked=asked, statement_id=statement_id, reason=voiding.reason)
 
     @router.get("/bank-accounts/{account_id}/statements")
     async def taken(caller: Reader, account_id: UUID) -> StatementsView:

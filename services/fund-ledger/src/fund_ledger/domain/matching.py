@@ -54,9 +54,13 @@ class MatchInClosedPeriod(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the bank that is up for matching; above zero came in, in fen."""
+    """A line of the bank that is up for matching; above zero came in, in fen.
+
+    `content_id` follows from what the line says, `id` from when it came.
+    """
 
     id: UUID
+    content_id: UUID
     day: date
     amount_fen: int
     reference: str | None = None
@@ -64,7 +68,7 @@ class Line:
 
     @property
     def order(self) -> tuple[date, int]:
-        return (self.day, self.id.int)
+        return (self.day, self.content_id.int)
 
     def has(self, name: str) -> object:
         """What it has of one of the things that several lines may have in common."""

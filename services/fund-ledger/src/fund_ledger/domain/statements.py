@@ -26,6 +26,20 @@ class StatementUneven(InvalidInput):
     title = "对账单金额不符"
 
 
+class StatementVoided(Conflict):
+    """The statement was voided before."""
+
+    code = "bank_statement.voided"
+    title = "对账单已作废"
+
+
+class StatementNeeded(Conflict):
+    """A later statement rests on this one, or a closed month does."""
+
+    code = "bank_statement.needed"
+    title = "对账单不能作废"
+
+
 class StatementContradicts(Conflict):
     """An earlier statement says otherwise of the same days."""
 
@@ -147,8 +161,8 @@ def _figures(statement: Statement) -> Iterator[FieldError]:
             yield FieldError(name, f"{title}控制总额 {yuan(said or 0)}, 实为 {yuan(found)}")
 
 
-def line_ids(*, account_id: UUID, lines: Iterable[StatementLine]) -> list[tuple[UUID, StatementLine]]:
-    """Each line with its id. It follows from what the line says, equal ones counted, and not from the file."""
+def content_ids(*, account_id: UUID, lines: Iterable[StatementLine]) -> list[tuple[UUID, StatementLine]]:
+    """Each line with an id that follows from what it says, equal ones counted, and not from the file."""
     seen: Counter[tuple[str, int, str, str]] = Counter()
     named = []
     for line in lines:

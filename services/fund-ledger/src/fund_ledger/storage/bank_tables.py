@@ -60,25 +60,33 @@ bank_statement = Table(
     Column("content_hash", LargeBinary, nullable=False),
     Column("loaded_by", Text, nullable=False),
     Column("loaded_at", DateTime(timezone=True), nullable=False),
+    Column("voided_by", Text),
+    Column("voided_at", DateTime(timezone=True)),
+    Column("void_reason", Text),
     CheckConstraint("since <= until", name="days_in_order"),
 )
 Index("ix_bank_statement_account", bank_statement.c.bank_account_id, bank_statement.c.since)
 
-# `amount_fen` above zero came in. `said` is what the bank says of the other party and why, sealed.
+# `amount_fen` above zero came in. `said` is what the bank says of the other party and why, sealed. `content_id`
+# follows from what the line says, and stands once; a line whose statement was voided no longer stands.
 bank_line = Table(
     "bank_line",
     METADATA,
     Column("id", Uuid, primary_key=True),
     Column("bank_account_id", Uuid, ForeignKey("bank_account.id"), nullable=False),
     Column("bank_statement_id", Uuid, nullable=False),
+    Column("content_id", Uuid, nullable=False),
     Column("booked_on", Date, nullable=False),
     Column("amount_fen", BigInteger, nullable=False),
     Column("reference", Text),
     Column("end_to_end_id", Text),
     Column("said", LargeBinary),
+    Column("voided", Boolean, nullable=False),
     CheckConstraint("amount_fen <> 0", name="amount_not_zero"),
 )
 Index("ix_bank_line_day", bank_line.c.bank_account_id, bank_line.c.booked_on, bank_line.c.id)
+Index("ix_bank_line_once", bank_line.c.content_id, unique=True, postgresql_where=~bank_line.c.voided)
+Index("ix_bank_line_statement", bank_line.c.bank_statement_id)
 
 # Under which reference an entry's money moves at the bank; of what was booked by events.
 bank_reference = Table(

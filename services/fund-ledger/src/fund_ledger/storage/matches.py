@@ -21,10 +21,10 @@ _STAYS = f"(bank_match.rule IN ('{BY_HAND}', '{DRAFTED}') OR bank_match.last_on 
 _HELD = f"(bank_match.undone_reason IS NOT NULL OR {{item}}.active AND {_STAYS})"
 
 _LINE = (
-    "SELECT bank_line.id, bank_line.booked_on, bank_line.amount_fen, bank_line.reference, bank_line.end_to_end_id"
-    " FROM bank_line JOIN bank_account ON bank_account.id = bank_line.bank_account_id"
+    "SELECT bank_line.id, bank_line.content_id, bank_line.booked_on, bank_line.amount_fen, bank_line.reference,"
+    " bank_line.end_to_end_id FROM bank_line JOIN bank_account ON bank_account.id = bank_line.bank_account_id"
     " WHERE bank_account.pool = :pool AND bank_account.account = :account"
-    " AND bank_account.county IS NOT DISTINCT FROM :county"
+    " AND bank_account.county IS NOT DISTINCT FROM :county AND NOT bank_line.voided"
 )
 _ENTRY = (
     "SELECT line.sequence, line.number, line.amount_fen, line.county, line.scheme, line.payer, line.organization_id,"
@@ -68,6 +68,10 @@ _SHOWN = select(
     literal_column("ARRAY(SELECT ARRAY[sequence, number] FROM matched_entry WHERE match_id = bank_match.id)").label(
         "entries"
     ),
+)
+_OF_STATEMENT = text(
+    "SELECT DISTINCT matched_line.match_id FROM matched_line JOIN bank_line ON bank_line.id = matched_line.line_id"
+    " WHERE matched_line.active AND bank_line.bank_statement_id = :statement"
 )
 _TAKEN = text(
     "SELECT EXISTS (SELECT FROM matched_line WHERE active AND line_id = ANY(:lines))"  # noqa: S608 (the words are ours)
@@ -180,6 +184,11 @@ async def undo(connection: AsyncConnection, ids: Sequence[UUID], *, by: str, at:
         await connection.execute(freed, {"ids": list(ids)})
 
 
+async def of_statement(connection: AsyncConnection, statement_id: UUID) -> list[UUID]:
+    """The matches that hold a line which a statement brought."""
+    return list((await connection.execute(_OF_STATEMENT, {"statement": statement_id})).scalars())
+
+
 async def held(connection: AsyncConnection, match: Match, pool: str) -> bool:
     """Whether something that a match would hold stands in another one."""
     said = {
@@ -209,7 +218,7 @@ async def page(
 
 
 def _line(row: Any) -> Line:
-    return Line(row.id, row.booked_on, row.amount_fen, row.reference, row.end_to_end_id)
+    return Line(row.id, row.content_id, row.booked_on, row.amount_fen, row.reference, row.end_to_end_id)
 
 
 def _entry(row: Any) -> Entry:

@@ -19,7 +19,7 @@ _LINES = text(
     " LEFT JOIN matched_line ON matched_line.line_id = bank_line.id AND matched_line.active"
     " LEFT JOIN bank_match ON bank_match.id = matched_line.match_id"
     " WHERE bank_account.pool = :pool AND bank_account.account = :account"
-    " AND bank_account.county IS NOT DISTINCT FROM :county"
+    " AND bank_account.county IS NOT DISTINCT FROM :county AND NOT bank_line.voided"
     " AND bank_line.booked_on <= :on AND (bank_match.id IS NULL OR bank_match.last_on > :on)"
     " ORDER BY bank_line.booked_on, bank_line.id"
 )
@@ -44,6 +44,7 @@ _LINE_PAGE = text(
     " FROM bank_line LEFT JOIN matched_line ON matched_line.line_id = bank_line.id AND matched_line.active"
     " LEFT JOIN bank_match ON bank_match.id = matched_line.match_id"
     " WHERE bank_line.bank_account_id = ANY(:accounts) AND bank_line.booked_on BETWEEN :since AND :until"
+    " AND NOT bank_line.voided"
     " AND (CAST(:matched AS boolean) IS NULL OR (bank_match.id IS NOT NULL) = :matched)"
     " AND (bank_line.booked_on, bank_line.id) > (:day, :id)"
     " ORDER BY bank_line.booked_on, bank_line.id LIMIT :count"

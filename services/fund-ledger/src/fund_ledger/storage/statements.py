@@ -1,12 +1,12 @@
 """Statements and their lines: written once, a statement's lines together, and found by the days that they tell."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from changhu_common.rows import insert_rows
-from sqlalchemy import BigInteger, Row, and_, cast, func, select
+from sqlalchemy import BigInteger, Row, and_, cast, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fund_ledger.domain.statements import KnownStatement, StatementLine
@@ -18,19 +18,36 @@ async def add(connection: AsyncConnection, statement: Mapping[str, Any], lines: 
     await insert_rows(connection, bank_line, lines)
 
 
+async def void(connection: AsyncConnection, statement_id: UUID, *, by: str, at: datetime, reason: str) -> None:
+    """Let a statement and the lines that it brought no longer stand; they stay on record."""
+    values = {"voided_by": by, "voided_at": at, "void_reason": reason}
+    await connection.execute(update(bank_statement).where(bank_statement.c.id == statement_id).values(values))
+    await connection.execute(update(bank_line).where(bank_line.c.bank_statement_id == statement_id).values(voided=True))
+
+
+async def one(connection: AsyncConnection, statement_id: UUID) -> Any:
+    """A statement's row as it is now; None where there is none."""
+    return (await connection.execute(select(bank_statement).where(bank_statement.c.id == statement_id))).one_or_none()
+
+
 async def same_content(
     connection: AsyncConnection, account_id: UUID, content_hash: bytes
 ) -> Sequence[Row[*tuple[Any, ...]]]:
     """What a file with this content was taken for before; a file may hold several statements."""
     statement = select(bank_statement).where(
-        bank_statement.c.bank_account_id == account_id, bank_statement.c.content_hash == content_hash
+        bank_statement.c.bank_account_id == account_id,
+        bank_statement.c.content_hash == content_hash,
+        bank_statement.c.voided_at.is_(None),
     )
     return (await connection.execute(statement.order_by(bank_statement.c.since))).all()
 
 
-async def of_account(connection: AsyncConnection, account_id: UUID) -> Sequence[Row[*tuple[Any, ...]]]:
-    """An account's statements in the order of their days."""
-    statement = select(bank_statement).where(bank_statement.c.bank_account_id == account_id)
+async def of_account(
+    connection: AsyncConnection, account_id: UUID, *, voided: bool = False
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """An account's statements in the order of their days: those that stand, or those that were voided."""
+    stands = bank_statement.c.voided_at.is_not(None) if voided else bank_statement.c.voided_at.is_(None)
+    statement = select(bank_statement).where(bank_statement.c.bank_account_id == account_id, stands)
     return (
         await connection.execute(
             statement.order_by(bank_statement.c.since, bank_statement.c.until, bank_statement.c.id)
@@ -41,7 +58,7 @@ async def of_account(connection: AsyncConnection, account_id: UUID) -> Sequence[
 async def lines_between(connection: AsyncConnection, account_id: UUID, since: date, until: date) -> list[StatementLine]:
     """An account's lines of some days, both included, without what is sealed."""
     statement = select(bank_line).where(
-        bank_line.c.bank_account_id == account_id, bank_line.c.booked_on.between(since, until)
+        bank_line.c.bank_account_id == account_id, bank_line.c.booked_on.between(since, until), ~bank_line.c.voided
     )
     return [
         StatementLine(row.booked_on, row.amount_fen, row.reference, row.end_to_end_id)
@@ -54,7 +71,11 @@ async def balance(connection: AsyncConnection, account_id: UUID, on: date) -> in
     last = (
         await connection.execute(
             select(bank_statement)
-            .where(bank_statement.c.bank_account_id == account_id, bank_statement.c.since <= on)
+            .where(
+                bank_statement.c.bank_account_id == account_id,
+                bank_statement.c.since <= on,
+                bank_statement.c.voided_at.is_(None),
+            )
             .order_by(bank_statement.c.until.desc(), bank_statement.c.since.desc())
             .limit(1)
         )
@@ -63,7 +84,8 @@ async def balance(connection: AsyncConnection, account_id: UUID, on: date) -> in
         return None
     if last.until <= on:
         return int(last.closing_fen)
-    told = and_(bank_line.c.bank_account_id == account_id, bank_line.c.booked_on.between(last.since, on))
+    days = bank_line.c.booked_on.between(last.since, on)
+    told = and_(bank_line.c.bank_account_id == account_id, days, ~bank_line.c.voided)
     moved = await connection.scalar(
         select(cast(func.coalesce(func.sum(bank_line.c.amount_fen), 0), BigInteger)).where(told)
     )

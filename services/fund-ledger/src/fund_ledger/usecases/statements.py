@@ -10,10 +10,11 @@ from uuid import UUID
 
 from changhu_common.bulk_files import read_bulk
 from changhu_common.database import AskedChange, AuditEntry, Database, Transaction
-from changhu_common.errors import FieldError, InvalidInput
+from changhu_common.errors import FieldError, InvalidInput, NotFound
 from changhu_common.ids import new_id
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fund_ledger.domain.camt import is_xml, read_camt
 from fund_ledger.domain.statement_rows import COLUMNS, read_rows
@@ -23,16 +24,18 @@ from fund_ledger.domain.statements import (
     Gap,
     Statement,
     StatementLine,
+    StatementNeeded,
+    StatementVoided,
+    content_ids,
     gaps,
-    line_ids,
     new_days,
     refuse_uneven,
     uncovered,
 )
-from fund_ledger.storage import bank_accounts, statements
+from fund_ledger.storage import bank_accounts, matches, statements
 from fund_ledger.storage.bank_secrets import BankSecrets
 from fund_ledger.usecases.bank_accounts import account_in_scope
-from fund_ledger.usecases.matching import MatchingView, match_place
+from fund_ledger.usecases.matching import MatchingView, match_place, open_from
 
 FILE_BYTES_MAX = 32 * 1024 * 1024  # a year of a busy account; an XML of that size unfolds to some ten times as much
 
@@ -63,6 +66,9 @@ class StatementView:
     form: str
     loaded_by: str
     loaded_at: datetime
+    voided_by: str | None
+    voided_at: datetime | None
+    void_reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,7 @@ class StatementsView:
     """An account's statements, where they do not follow on, and the first day that no statement covers, if any."""
 
     statements: Sequence[StatementView]
+    voided: Sequence[StatementView]
     gaps: Sequence[Gap]
     missing_since: date | None
 
@@ -158,6 +165,9 @@ class Statements:
             "content_hash": content_hash,
             "loaded_by": transaction.actor.subject,
             "loaded_at": transaction.now,
+            "voided_by": None,
+            "voided_at": None,
+            "void_reason": None,
         }
         await statements.add(connection, row, self._line_rows(account_id, statement_id, new))
         shown = {name: value for name, value in row.items() if name != "content_hash"}
@@ -165,9 +175,11 @@ class Statements:
         return _view(row)
 
     def _line_rows(self, account_id: UUID, statement_id: UUID, lines: Sequence[StatementLine]) -> list[dict[str, Any]]:
+        named = [(new_id(), *each) for each in content_ids(account_id=account_id, lines=lines)]
         return [
             {
                 "id": line_id,
+                "content_id": content_id,
                 "bank_account_id": account_id,
                 "bank_statement_id": statement_id,
                 "booked_on": line.booked_on,
@@ -175,19 +187,60 @@ class Statements:
                 "reference": line.reference,
                 "end_to_end_id": line.end_to_end_id,
                 "said": self._secrets.seal_said(line_id, line.said),
+                "voided": False,
             }
-            for line_id, line in line_ids(account_id=account_id, lines=lines)
+            for line_id, content_id, line in named
         ]
+
+    async def void(self, *, caller: Caller, asked: AskedChange, statement_id: UUID, reason: str) -> StatementView:
+        """Void a statement that the bank took back (作废): its lines no longer stand, and what they matched is free."""
+        async with self._database.change(asked) as transaction:
+            connection = transaction.connection
+            row = await statements.one(connection, statement_id)
+            if row is None:
+                raise NotFound("没有这份对账单, 或不在您的权限范围内。")
+            account = await account_in_scope(connection, caller.scope, row.bank_account_id)
+            await bank_accounts.hold(connection, account.pool, account.account)
+            await self._refuse_needed(connection, account, statement_id)
+            by, at = caller.subject, transaction.now
+            # Without a reason of its own: entries that were matched with its lines are the rules' again.
+            held = await matches.of_statement(connection, statement_id)
+            await matches.undo(connection, held, by=by, at=at, reason=None)
+            await statements.void(connection, statement_id, by=by, at=at, reason=reason)
+            await match_place(transaction, bank_accounts.place_of(account))
+            after = {"reason": reason, "matches": held}
+            transaction.record(AuditEntry("bank_statement.voided", "bank_statement", statement_id, after=after))
+            return transaction.answer(_view((await statements.one(connection, statement_id))._asdict()))
+
+    @staticmethod
+    async def _refuse_needed(connection: AsyncConnection, account: Any, statement_id: UUID) -> None:
+        row = await statements.one(connection, statement_id)
+        if row.voided_at is not None:
+            raise StatementVoided("这份对账单已经作废, 请刷新列表。")
+        if row.since < await open_from(connection, account.pool):
+            raise StatementNeeded("对账单的期间已结账; 确需作废请先反结账。")
+        others = await statements.of_account(connection, account.id)
+        later = [x for x in others if x.id > row.id and x.since <= row.until and x.until >= row.since]
+        if later:
+            raise StatementNeeded(
+                f"后来导入的 {later[0].since} 至 {later[0].until} 的对账单与它重叠, 只补充了新的日期; 请先作废那一份。"
+            )
 
     async def some(self, *, caller: Caller, account_id: UUID) -> StatementsView:
         """An account's statements in the order of their days."""
         async with self._database.read() as connection:
             account = await account_in_scope(connection, caller.scope, account_id)
             rows = await statements.of_account(connection, account_id)
+            voided = await statements.of_account(connection, account_id, voided=True)
         known = [statements.known(row) for row in rows]
         last = max((each.until for each in known), default=None)
         missing = uncovered(known=known, since=account.since, until=last) if last else [account.since]
-        return StatementsView([_view(row._asdict()) for row in rows], gaps(known), missing[0] if missing else None)
+        return StatementsView(
+            statements=[_view(row._asdict()) for row in rows],
+            voided=[_view(row._asdict()) for row in voided],
+            gaps=gaps(known),
+            missing_since=missing[0] if missing else None,
+        )
 
 
 def _read(content: bytes, number: str, beside: Beside) -> tuple[str, list[Statement]]:
@@ -234,4 +287,7 @@ def _view(row: Mapping[str, Any]) -> StatementView:
         form=row["form"],
         loaded_by=row["loaded_by"],
         loaded_at=row["loaded_at"],
+        voided_by=row["voided_by"],
+        voided_at=row["voided_at"],
+        void_reason=row["void_reason"],
     )
