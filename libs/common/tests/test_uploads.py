@@ -2,11 +2,13 @@
 
 import hashlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from changhu_common.roles import Role
 from changhu_common.uploads import MEGABYTE, MEMORY_BYTES_MAX
 from note_service import FILE_BYTES_MAX, NOTES
+from sqlalchemy import text
 
 from tests.support.running import Deploy, Running
 
@@ -38,6 +40,38 @@ async def test_a_file_sent_again_under_its_key_gets_the_first_answer_and_another
     assert other.json()["code"] == "idempotency.key_reused"
     missing = await notes.client.post("/files", headers=operator, content=b"a")
     assert (missing.status_code, missing.json()["code"]) == (400, "idempotency.key_missing")
+
+
+async def test_a_sender_who_goes_away_leaves_nothing_and_is_no_failure_of_ours(
+    notes: Running, operator: dict[str, str]
+) -> None:
+    headers = {**operator, "Idempotency-Key": "k"}
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/files",
+        "raw_path": b"/files",
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        "server": ("test", 80),
+        "client": ("127.0.0.1", 1),
+    }
+    heard = iter([{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}])
+    said: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return next(heard)
+
+    async def send(message: dict[str, Any]) -> None:
+        said.append(message)
+
+    await notes.client._transport.app(scope, receive, send)  # type: ignore[attr-defined]
+    assert said[0]["status"] == 422
+    async with notes.database.read() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM request")) == 0
 
 
 async def test_a_file_that_is_too_large_is_refused_whether_it_says_so_or_not(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, BinaryIO, cast
 
 from fastapi import Depends, Header, Request
+from starlette.requests import ClientDisconnect
 
 from changhu_common.auth import authenticated
 from changhu_common.bulk_files import InvalidFile
@@ -47,11 +48,14 @@ def _receiving(bytes_max: int) -> Callable[..., AsyncIterator[Upload]]:
         digest = hashlib.sha256(named(request))
         with tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES_MAX) as file:
             size = 0
-            async for piece in request.stream():
-                size += len(piece)
-                _refuse_larger(size, bytes_max)
-                digest.update(piece)
-                file.write(piece)
+            try:
+                async for piece in request.stream():
+                    size += len(piece)
+                    _refuse_larger(size, bytes_max)
+                    digest.update(piece)
+                    file.write(piece)
+            except ClientDisconnect as gone:
+                raise InvalidFile("上传中途断开；请重新上传，不会重复登记") from gone
             file.seek(0)
             asked = asked_change(request, caller, key=key, body_hash=digest.digest())
             yield Upload(asked=asked, file=cast(BinaryIO, file), size=size)
