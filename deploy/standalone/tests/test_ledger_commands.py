@@ -52,6 +52,14 @@ def test_the_rules_are_shown_with_their_accounts_and_what_they_rest_on() -> None
     assert "社会保险待遇支出" in shown
 
 
+def test_the_matching_rules_are_shown_in_their_order_with_what_they_rest_on() -> None:
+    told = json.loads(CliRunner().invoke(app, ["ledger", "matching", "--json"]).stdout)
+    assert [rule["name"] for rule in told["rules"]][:2] == ["reversed", "reference"]
+    assert told["status"] == "assumed"
+    shown = CliRunner().invoke(app, ["ledger", "matching"], env={"COLUMNS": "200"}).stdout
+    assert "参考号与金额一致" in shown
+
+
 async def test_an_export_is_verified_by_a_program_that_knows_only_the_format(exported: Path) -> None:
     said = verify(exported)
     assert (said.returncode, "4 entries" in said.stdout) == (0, True), said.stdout + said.stderr

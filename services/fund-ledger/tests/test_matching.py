@@ -8,6 +8,8 @@ import httpx
 import pytest
 from changhu_common.ids import new_id
 from changhu_common.roles import Role
+from fund_ledger.domain.bank_accounts import Place
+from fund_ledger.usecases.line_drafts import FromLine, booked_lines
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -324,6 +326,28 @@ async def test_a_template_that_moves_no_money_this_way_is_refused(ledger: Runnin
     (line,) = await lines(ledger)
     assert code(await draft(ledger, line["line_id"], template=template)) == (422, "input.invalid")
     assert not await rows(ledger, "SELECT FROM draft")
+
+
+def test_a_template_of_several_books_is_booked_in_each() -> None:
+    said = FromLine("claim.received", COUNTY, None, "依据文件", "回单 3")
+    _, booked = booked_lines(place=Place(POOL, "1002"), amount_fen=15_00, said=said)
+    assert {(each.account, each.county, each.amount_fen) for each in booked} == {
+        ("1002", COUNTY, 15_00),
+        ("1101", COUNTY, -15_00),
+        ("1101", POOL, 15_00),
+        ("4101", POOL, -15_00),
+    }
+
+
+async def test_a_line_of_a_countys_account_is_booked_in_that_countys_book(ledger: Running) -> None:
+    account_id = await registered(ledger, county=COUNTY, account="1004")
+    await told(ledger, account_id, [Moved(MONDAY, -15_00)])
+    (line,) = await lines(ledger)
+    assert code(await draft(ledger, line["line_id"], county=OTHER_COUNTY)) == (422, "input.invalid")
+    drafted = (await draft(ledger, line["line_id"])).json()
+    assert {each["account"] for each in drafted["lines"]} == {"1004", "5401"}
+    await ledger.post(f"/drafts/{drafted['draft_id']}/approval", accountant(ledger, "li"), {})
+    assert [each["rule"] for each in await matches(ledger)] == ["drafted"]
 
 
 async def test_pages_of_lines_and_entries_follow_on(ledger: Running, monkeypatch: pytest.MonkeyPatch) -> None:

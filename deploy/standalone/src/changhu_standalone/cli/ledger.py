@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from changhu_common.errors import FieldError, InvalidInput
 from changhu_policies.accounting import RuleLine, chart
+from changhu_policies.reconciliation import reconciliation_rules
 from changhu_policies.vocabulary import STATUSES
 
 from changhu_standalone.cli.answering import AsJson, print_json, refusals_told
@@ -78,6 +80,27 @@ def rules(as_json: AsJson = False) -> None:
             "\n".join(f"{name} ← {field}" for name, field in each.get("dimensions", {}).items()),
             f"{each['clause']}\n{STATUSES[each['status']]}",
         )
+    Console().print(table, known.reading)
+
+
+@app.command()
+def matching(as_json: AsJson = False) -> None:
+    """银行流水与分录按哪些规则勾对, 依次适用, 依据什么."""
+    known = reconciliation_rules()
+    if as_json:
+        rules = [asdict(rule) for rule in known.matching]
+        print_json({"document": known.document, "status": known.status, "reading": known.reading, "rules": rules})
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"勾对规则 ({known.document}, {STATUSES[known.status]})", title_justify="left")
+    for heading in ("规则", "说明", "参考号", "工作日", "流水合并", "分录合并"):
+        table.add_column(heading, overflow="fold")
+    for rule in known.matching:
+        days = "" if rule.working_days is None else str(rule.working_days)
+        grouped = ("、".join(rule.lines), "、".join(rule.entries))
+        table.add_row(rule.name, rule.title, rule.reference or "", days, *grouped)
     Console().print(table, known.reading)
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from changhu_common.database import AskedChange, AuditEntry, Database
 from changhu_common.errors import Conflict, FieldError, InvalidInput
 from changhu_common.roles import Caller
-from changhu_policies.accounting import Template, chart
+from changhu_policies.accounting import RuleLine, Template, chart
 from changhu_policies.reconciliation import reconciliation_rules
 
 from fund_ledger.domain.bank_accounts import Place
@@ -67,28 +67,35 @@ class LineDrafts:
 
 
 def booked_lines(*, place: Place, amount_fen: int, said: FromLine) -> tuple[str, list[Line]]:
-    """A template's title and its two lines for an amount that moved at a place: that side is the place's account.
+    """A template's title and its lines for an amount that moved at a place, whose account takes that of the template.
 
-    InvalidInput where no template is called so, or it moves no money, or moves it the other way.
+    InvalidInput where no template is called so, or it moves no money, or moves it the other way or elsewhere.
     """
     template = chart().templates.get(said.template)
     moving = reconciliation_rules().bank_accounts
-    if template is None or not _moves(template, moving):
-        known = "、".join(name for name, each in chart().templates.items() if _moves(each, moving))
-        raise _wrong(f"只能是{known}")
-    money, other = sorted(template.lines, key=lambda each: each.account.otherwise not in moving)
+    if template is None or len(_money(template, moving)) != 1:
+        known = "、".join(name for name, each in chart().templates.items() if len(_money(each, moving)) == 1)
+        raise _wrong("template", f"只能是{known}")
+    (money,) = _money(template, moving)
     if (money.signed(1) > 0) != (amount_fen > 0):
-        raise _wrong(f"“{template.title}”与流水的收付方向不符")
+        raise _wrong("template", f"“{template.title}”与流水的收付方向不符")
+    if place.county not in (None, said.county):
+        raise _wrong("county", f"账户是 {place.county} 的, 只能记入该县（市、区）的账")
     return template.title, [
-        Line(account=place.account, county=said.county, scheme=said.scheme, amount_fen=amount_fen),
-        Line(account=other.account.otherwise, county=said.county, scheme=said.scheme, amount_fen=-amount_fen),
+        Line(
+            account=place.account if each is money else each.account.otherwise,
+            county=place.pool if each.book == "pool" else said.county,
+            scheme=said.scheme,
+            amount_fen=each.signed(abs(amount_fen)),
+        )
+        for each in template.lines
     ]
 
 
-def _moves(template: Template, moving: Collection[str]) -> bool:
-    """Whether a template has two lines, and one of them is where money lies."""
-    return sorted(each.account.otherwise in moving for each in template.lines) == [False, True]
+def _money(template: Template, moving: Collection[str]) -> list[RuleLine]:
+    """The lines of a template that stand where money lies."""
+    return [each for each in template.lines if each.account.otherwise in moving]
 
 
-def _wrong(reason: str) -> InvalidInput:
-    return InvalidInput("这笔流水不能用这个凭证模板补记。", errors=[FieldError("template", reason)])
+def _wrong(field: str, reason: str) -> InvalidInput:
+    return InvalidInput("这笔流水不能这样补记。", errors=[FieldError(field, reason)])
