@@ -1,5 +1,6 @@
 """What a person books is entered by one, approved by another, and refused before anything of it is written."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -81,6 +82,9 @@ async def test_what_was_decided_is_not_decided_again(ledger: Running) -> None:
         (journal(line("1003", 0), line("4201", 0)), "journal.empty"),
         (journal(line("1003", 10**16), line("4201", -(10**16))), "input.invalid"),
         (journal(line("1003", 5.001), line("4201", -5.001)), "input.invalid"),  # type: ignore[arg-type]
+        (journal(line("1003", "5.00"), line("4201", "-5.00")), "input.invalid"),  # type: ignore[arg-type]
+        (journal(line("1003", True), line("4201", -1)), "input.invalid"),
+        (journal(line("1003", 2**70), line("4201", -(2**70))), "input.invalid"),
         (journal(line("1003", 5, payer="lottery"), line("4201", -5)), "input.invalid"),
         (journal(lines=[]), "input.invalid"),
         (journal(happened_on="2026-08-21"), "input.invalid"),
@@ -145,6 +149,37 @@ async def test_the_same_entry_sent_again_is_one_draft(ledger: Running) -> None:
     twice = [await ledger.post(f"/pools/{POOL}/drafts", who, journal(), key="k") for _ in range(2)]
     assert twice[0].json() == twice[1].json()
     assert len(await rows(ledger, "SELECT FROM draft")) == 1
+
+
+async def test_a_key_that_was_used_for_another_entry_is_refused(ledger: Running) -> None:
+    who = ledger.token(Role.ACCOUNTANT)
+    await ledger.post(f"/pools/{POOL}/drafts", who, journal(), key="k")
+    refused = await ledger.post(f"/pools/{POOL}/drafts", who, journal(reason="别的"), key="k")
+    assert (refused.status_code, refused.json()["code"]) == (422, "idempotency.key_reused")
+    assert len(await rows(ledger, "SELECT FROM draft")) == 1
+
+
+async def test_an_approval_sent_again_books_once(ledger: Running) -> None:
+    path = f"/drafts/{(await enter(ledger, journal())).json()['draft_id']}/approval"
+    who = ledger.token(Role.ACCOUNTANT, subject="li")
+    twice = [await ledger.post(path, who, {}, key="k") for _ in range(2)]
+    assert twice[0].json() == twice[1].json()
+    assert len(await rows(ledger, "SELECT FROM journal")) == 1
+
+
+async def test_of_two_who_approve_at_once_one_books(ledger: Running) -> None:
+    draft = (await enter(ledger, journal())).json()
+    answers = await asyncio.gather(approve(ledger, draft), approve(ledger, draft, by="wang"))
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    assert len(await rows(ledger, "SELECT FROM journal")) == 1
+
+
+async def test_every_bad_line_is_told_at_once(ledger: Running) -> None:
+    lines = (line("9999", 5), line("1003", -5, "999999"), line("1003", 5, payer="lottery"), line("4201", -(10**16)))
+    refused = await enter(ledger, journal(*lines))
+    said = [each["field"] for each in refused.json()["errors"]]
+    assert said == ["lines.0.account", "lines.1.county", "lines.2.payer", "lines.3.amount_fen"]
+    assert refused.json()["code"] == "journal.account_unknown"
 
 
 async def test_what_comes_again_is_a_draft_of_every_month_once(ledger: Running) -> None:

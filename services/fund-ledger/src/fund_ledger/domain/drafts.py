@@ -71,35 +71,33 @@ class Draft:
 def refuse_bad_lines(
     *, lines: Sequence[Line], accounts: Collection[str], places: Collection[str], payers: Collection[str]
 ) -> None:
-    """Everything that is wrong with entered lines; `places` are the pool and its counties."""
-    unknown = [(n, line) for n, line in enumerate(lines) if line.account not in accounts]
-    if unknown:
-        raise AccountUnknown(
-            "分录使用了科目表中没有的科目。",
-            errors=[FieldError(f"lines.{n}.account", f"没有科目 {line.account}") for n, line in unknown],
-        )
-    strange = [(n, line) for n, line in enumerate(lines) if line.county not in places]
-    if strange:
-        raise CountyUnknown(
-            "分录使用了统筹区没有的县（市、区）。",
-            errors=[FieldError(f"lines.{n}.county", f"没有 {line.county}") for n, line in strange],
-        )
-    errors = [
+    """Everything that is wrong with entered lines at once; `places` are the pool and its counties."""
+    numbered = list(enumerate(lines))
+    unknown = [
+        FieldError(f"lines.{n}.account", f"没有科目 {line.account}")
+        for n, line in numbered
+        if line.account not in accounts
+    ]
+    strange = [
+        FieldError(f"lines.{n}.county", f"没有 {line.county}") for n, line in numbered if line.county not in places
+    ]
+    others = [
         *(
             FieldError(f"lines.{n}.payer", f"没有资金来源 {line.payer}")
-            for n, line in enumerate(lines)
+            for n, line in numbered
             if line.payer is not None and line.payer not in payers
         ),
         *(
             FieldError(f"lines.{n}.amount_fen", "金额过大, 请核对")
-            for n, line in enumerate(lines)
+            for n, line in numbered
             if abs(line.amount_fen) > AMOUNT_FEN_MAX
         ),
     ]
     if len(lines) > JOURNAL_LINES_MAX:
-        errors.append(FieldError("lines", f"一张凭证最多 {JOURNAL_LINES_MAX} 行"))
-    if errors:
-        raise InvalidInput("分录不符合要求, 请按 errors 中的字段逐项改正。", errors=errors)
+        others.append(FieldError("lines", f"一张凭证最多 {JOURNAL_LINES_MAX} 行"))
+    if errors := [*unknown, *strange, *others]:
+        kind = AccountUnknown if unknown else CountyUnknown if strange else InvalidInput
+        raise kind("分录不符合要求, 请按 errors 中的字段逐项改正。", errors=errors)
     refuse_unbalanced(lines)
 
 
