@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 import xlsxwriter
 from changhu_common import bulk_files
-from changhu_common.bulk_files import BulkColumn, BulkFile, InvalidFile, error_file, read_bulk
+from changhu_common.bulk_files import BulkColumn, BulkFile, InvalidFile, read_bulk
 from changhu_common.errors import FieldError
-from hypothesis import given
+from changhu_common.table_files import error_file
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 NAME = BulkColumn("name", "姓名")
@@ -264,6 +265,7 @@ def test_an_error_file_in_csv_holds_no_formula_and_says_line_and_reason() -> Non
 cells = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20).map(str.strip).filter(bool)
 
 
+@settings(deadline=None)
 @given(st.lists(cells, min_size=1, max_size=5))
 def test_any_text_survives_reading_and_the_error_file(names: list[str]) -> None:
     written = io.StringIO()

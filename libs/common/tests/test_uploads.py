@@ -1,7 +1,7 @@
 """A file that is sent goes to disk as it comes, nameless, and is refused as soon as it is too large."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -59,7 +59,9 @@ async def test_a_sender_who_goes_away_leaves_nothing_and_is_no_failure_of_ours(
         "server": ("test", 80),
         "client": ("127.0.0.1", 1),
     }
-    heard = iter([{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}])
+    heard: Iterator[dict[str, Any]] = iter(
+        [{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}]
+    )
     said: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:

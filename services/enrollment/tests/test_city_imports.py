@@ -244,6 +244,19 @@ async def test_the_runtime_role_makes_no_table_of_its_own(enrollment: Running) -
                 await connection.execute(text(statement))
 
 
+async def test_imports_are_listed_the_latest_first_page_by_page_for_whom_they_concern(
+    enrollment: Running, send: Send, clerk: Who, people: SimpleNamespace
+) -> None:
+    sent = [(await send(people.csv(people.row(n)))).json()["import_id"] for n in range(3)]
+    first = (await enrollment.get("/imports", clerk, limit=2)).json()
+    assert [each["import_id"] for each in first["imports"]] == sent[:0:-1]
+    assert {each["status"] for each in first["imports"]} == {"waiting"}
+    rest = (await enrollment.get("/imports", clerk, limit=2, before=first["next"])).json()
+    assert ([each["import_id"] for each in rest["imports"]], rest["next"]) == (sent[:1], None)
+    other = enrollment.token(Role.ENROLLMENT_CLERK, region="330300")
+    assert (await enrollment.get("/imports", other)).json() == {"imports": [], "next": None}
+
+
 async def test_the_sender_alone_and_the_pools_clerks_see_how_far_it_is(
     enrollment: Running, send: Send, people: SimpleNamespace
 ) -> None:

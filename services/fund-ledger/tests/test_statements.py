@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from changhu_common.bulk_files import table_file
 from changhu_common.field_encryption import FieldKey, IndexKey
 from changhu_common.roles import Role
+from changhu_common.table_files import table_file
 from fund_ledger.storage.bank_secrets import BankSecrets
 from pydantic import SecretStr
 from sqlalchemy import text

@@ -4,13 +4,14 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from changhu_common.auth import allow
-from changhu_common.bulk_files import FILE_BYTES_MAX, table_file
+from changhu_common.bulk_files import FILE_BYTES_MAX
 from changhu_common.roles import Caller, Role
+from changhu_common.table_files import table_file
 from changhu_common.uploads import Upload, uploaded
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Query, Response
 
 from enrollment.domain.file_rows import COLUMNS
-from enrollment.usecases.imports import AT_ONCE_BYTES_MAX, Form, Imports, ImportView
+from enrollment.usecases.imports import AT_ONCE_BYTES_MAX, PAGE_IMPORTS_MAX, Form, ImportPage, Imports, ImportView
 from enrollment.usecases.loading import Choice
 
 Clerk = Annotated[Caller, allow(Role.ENROLLMENT_CLERK)]
@@ -48,6 +49,13 @@ def imports_router(imports: Imports) -> APIRouter:
         content = table_file(tuple(column.title for column in COLUMNS), [], form=format, sheet="参保人员")
         disposition = f'attachment; filename="persons.{format}"'
         return Response(content, media_type=MEDIA_TYPES[format], headers={"Content-Disposition": disposition})
+
+    @router.get("/imports")
+    async def page(
+        caller: Reader, before: UUID | None = None, limit: Annotated[int, Query(ge=1, le=PAGE_IMPORTS_MAX)] = 50
+    ) -> ImportPage:
+        """Imports, the latest first; `next` is the `before` of the page that follows."""
+        return await imports.page(caller=caller, before=before, limit=limit)
 
     @router.get("/imports/{import_id}")
     async def loaded(caller: Reader, import_id: UUID) -> ImportView:

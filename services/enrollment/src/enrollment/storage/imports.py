@@ -10,7 +10,7 @@ from changhu_common.ids import new_id
 from changhu_common.roles import Caller, Scope, ScopePart
 from changhu_common.rows import insert_rows
 from changhu_common.scoped_rows import within
-from sqlalchemy import Row, delete, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.storage.identities import Identities
@@ -119,9 +119,18 @@ async def add_rejected(
 
 async def get(connection: AsyncConnection, import_id: UUID, caller: Caller) -> Row[Any] | None:
     """An import that the caller sent, or that the pool's clerks may look into."""
-    seen = or_(person_import.c.imported_by == caller.subject, within(caller.scope, region=person_import.c.region))
-    found = await connection.execute(select(person_import).where(person_import.c.id == import_id, seen))
+    found = await connection.execute(select(person_import).where(person_import.c.id == import_id, _seen_by(caller)))
     return found.one_or_none()
+
+
+async def page(connection: AsyncConnection, caller: Caller, *, before: UUID | None, limit: int) -> Sequence[Row[Any]]:
+    """Imports that the caller may look into, the latest first."""
+    query = select(person_import).where(_seen_by(caller)).order_by(person_import.c.id.desc()).limit(limit)
+    return (await connection.execute(query if before is None else query.where(person_import.c.id < before))).all()
+
+
+def _seen_by(caller: Caller) -> ColumnElement[bool]:
+    return or_(person_import.c.imported_by == caller.subject, within(caller.scope, region=person_import.c.region))
 
 
 async def rejected(connection: AsyncConnection, import_id: UUID, *, limit: int | None = None) -> Sequence[Row[Any]]:

@@ -9,18 +9,20 @@ import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 import polars as pl
 import structlog
-from changhu_common.bulk_files import LINE, BulkFile, InvalidFile, error_file, read_bulk
+from changhu_common.bulk_files import LINE, BulkFile, InvalidFile, read_bulk
 from changhu_common.database import Actor, AuditEntry, Database, Transaction
 from changhu_common.errors import FieldError, NotFound, Refusal
 from changhu_common.ids import new_id
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller, Scope
 from changhu_common.stopping import pause
+from changhu_common.table_files import error_file
 from changhu_common.uploads import Upload
 from sqlalchemy import Row
 
@@ -40,6 +42,7 @@ Form = Literal["csv", "xlsx", "zip"]
 # What is answered at once: a county's file, loaded in the seconds that somebody waits for a page.
 AT_ONCE_BYTES_MAX = 4 * 1024 * 1024
 ERRORS_SHOWN_MAX = 100  # the error file has them all
+PAGE_IMPORTS_MAX = 200
 ZIP_START = b"PK"
 COUNTED = ("choice", "rows", "loaded", "unchanged", "rejected")
 # The loop looks this often for a file that waits.
@@ -76,6 +79,30 @@ class ImportView:
     rejected: int
     errors: Sequence[RowError]
     refusal: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportSummary:
+    """An import in a list: who sent it when, and what it came to."""
+
+    import_id: UUID
+    form: str
+    choice: str
+    status: str
+    rows: int
+    loaded: int
+    unchanged: int
+    rejected: int
+    imported_by: str
+    imported_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPage:
+    """A page of imports, the latest first; `next` is what to give as `before` for the next one, None on the last."""
+
+    imports: Sequence[ImportSummary]
+    next: UUID | None
 
 
 class Imports:
@@ -231,6 +258,16 @@ class Imports:
             if row is None:
                 raise _unknown()
             return await self._view(connection, row)
+
+    async def page(self, *, caller: Caller, before: UUID | None, limit: int) -> ImportPage:
+        """What the caller sent, and what was sent for the pools that are the caller's."""
+        async with self._database.read() as connection:
+            rows = await imports.page(connection, caller, before=before, limit=limit + 1)
+        shown = [each for each in ImportSummary.__dataclass_fields__ if each != "import_id"]
+        found = [
+            ImportSummary(import_id=row.id, **{each: getattr(row, each) for each in shown}) for row in rows[:limit]
+        ]
+        return ImportPage(found, found[-1].import_id if len(rows) > limit else None)
 
     async def _view(self, connection: Any, row: Row[Any]) -> ImportView:
         rejected = await imports.rejected(connection, row.id, limit=ERRORS_SHOWN_MAX)

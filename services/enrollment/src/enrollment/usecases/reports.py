@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
-from changhu_common.bulk_files import LINE, BulkFile, error_file, read_bulk
+from changhu_common.bulk_files import LINE, BulkFile, read_bulk
 from changhu_common.database import AskedChange, AuditEntry, Database, Transaction
 from changhu_common.errors import FieldError, NotFound
 from changhu_common.events.enrollment import PersonDied
@@ -19,6 +19,7 @@ from changhu_common.ids import new_id
 from changhu_common.periods import DateRange, day_of
 from changhu_common.roles import Caller
 from changhu_common.rows import ROWS_PER_STATEMENT, insert_rows
+from changhu_common.table_files import error_file
 from changhu_policies import pools
 from sqlalchemy import Row
 

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
-from changhu_common.bulk_files import LINE, read_bulk, table_file
+from changhu_common.bulk_files import LINE, read_bulk
 from changhu_common.database import Actor, AskedChange, AuditEntry, Database, Transaction
 from changhu_common.errors import FieldError, NotFound
 from changhu_common.ids import new_id
@@ -16,6 +16,7 @@ from changhu_common.periods import Month, day_of
 from changhu_common.resident_numbers import masked
 from changhu_common.roles import Caller
 from changhu_common.rows import ROWS_PER_STATEMENT
+from changhu_common.table_files import table_file
 from changhu_policies.vocabulary import PAYERS
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection

@@ -8,13 +8,14 @@ from fractions import Fraction
 from typing import Any, Literal
 from uuid import UUID
 
-from changhu_common.bulk_files import LINE, read_bulk, table_file
+from changhu_common.bulk_files import LINE, read_bulk
 from changhu_common.database import AskedChange, AuditEntry, Database, Transaction
 from changhu_common.errors import FieldError, NotFound
 from changhu_common.ids import new_id
 from changhu_common.money import exact
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller
+from changhu_common.table_files import table_file
 from changhu_policies import load_pack
 from changhu_policies.accounting import chart
 
