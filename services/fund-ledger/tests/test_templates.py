@@ -68,6 +68,13 @@ async def test_a_template_books_what_it_says(ledger: Running, template: Template
     await assert_kept(ledger, pool=POOL)
 
 
+async def test_whoever_books_sees_every_template_with_its_clause(ledger: Running) -> None:
+    told = (await ledger.get("/templates", ledger.token(Role.ACCOUNTANT, region=POOL))).json()
+    assert {each["name"] for each in told} == set(chart().templates)
+    (interest,) = [each for each in told if each["name"] == "interest.received"]
+    assert (interest["clause"], interest["lines"][0]["name"]) == ("利息收入", "财政专户存款")
+
+
 @pytest.mark.usefixtures("claimed")
 async def test_a_treasurys_money_closes_the_claim_that_the_clearing_left(ledger: Running) -> None:
     before = await stands(ledger)

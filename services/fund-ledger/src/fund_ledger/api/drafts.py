@@ -71,6 +71,47 @@ class FromTemplate(_Body):
         ]
 
 
+class TemplateLine(BaseModel):
+    side: Literal["debit", "credit"]
+    account: str
+    name: str
+    book: Literal["county", "pool"]
+
+
+class TemplateView(BaseModel):
+    """A template (凭证模板) and what it rests on; each of its lines moves the whole amount."""
+
+    name: str
+    title: str
+    lines: list[TemplateLine]
+    document: str
+    clause: str
+    status: str
+
+
+def template_views() -> list[TemplateView]:
+    known = chart()
+    return [
+        TemplateView(
+            name=each.name,
+            title=each.title,
+            lines=[
+                TemplateLine(
+                    side=line.side,
+                    account=line.account.otherwise,
+                    name=known.accounts[line.account.otherwise].name,
+                    book=line.book,
+                )
+                for line in each.lines
+            ],
+            document=known.document,
+            clause=each.clause,
+            status=each.status,
+        )
+        for each in known.templates.values()
+    ]
+
+
 class Entry(_Body):
     """What every manual journal says: lines, or a template."""
 
@@ -140,6 +181,11 @@ def drafts_router(drafts: Drafts, recurring: Recurring) -> APIRouter:
         return await drafts.enter(
             caller=caller, asked=asked, pool=pool, happened_on=new.happened_on, entered=new.entered(pool)
         )
+
+    @router.get("/templates")
+    async def templates(_: Reader) -> list[TemplateView]:
+        """What can be booked from a template, and by which clause."""
+        return template_views()
 
     @router.get("/pools/{pool}/drafts")
     async def some(
