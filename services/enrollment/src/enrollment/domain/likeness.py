@@ -9,8 +9,6 @@ import re
 import unicodedata
 from typing import Final
 
-from changhu_common.resident_numbers import ResidentNumber
-
 # A sign (疑似重复依据), in the order of the digests that are kept of a person.
 SIGNS: Final = {
     "born": "姓名、出生日期和性别相同",
@@ -24,10 +22,11 @@ _BETWEEN = re.compile(r"[\s·・•‧∙.．]")
 def alike(*, name: str, number: str, phone: str | None) -> dict[str, str | None]:
     """What a record has in common with another of the same person, by sign; None where it says nothing."""
     called = _BETWEEN.sub("", unicodedata.normalize("NFKC", name)).casefold()
-    known = ResidentNumber(number)
     digits = re.sub(r"\D", "", phone or "")
+    # Cut by place (GB 11643): a stored number was checked when it came in.
+    sex = int(number[16]) % 2
     return {
-        "born": f"{called}\0{known.birth_date}\0{known.sex}",
+        "born": f"{called}\0{number[6:14]}\0{sex}",
         "number": f"{called}\0{number[:6]}\0{number[14:17]}",
         "phone": f"{called}\0{digits}" if digits else None,
     }

@@ -21,14 +21,18 @@ _TAKE = text(
     "DELETE FROM likeness_wish WHERE id = (SELECT id FROM likeness_wish ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)"
     " RETURNING *"
 )
-_UNSEEN = text(
+_NEXT = text(
     """
-    SELECT id, name, resident_number, phone FROM person
-    WHERE pool = :pool AND id BETWEEN :first AND :last
-        AND NOT EXISTS (SELECT FROM likeness WHERE likeness.person_id = person.id AND likeness.key = :key)
-    ORDER BY id LIMIT :limit
+    SELECT person.*, known.seen FROM (
+        SELECT id, name, resident_number, phone FROM person
+        WHERE pool = :pool AND id BETWEEN :first AND :last ORDER BY id LIMIT :limit
+    ) AS person LEFT JOIN LATERAL (
+        SELECT true AS seen FROM likeness WHERE likeness.person_id = person.id AND likeness.key = :key OFFSET 0
+    ) AS known ON true
     """
 )
+# Each person is looked up by index, whatever the planner believes of a table that grows by the minute.
+_BY_INDEX = text("SET LOCAL enable_seqscan = off")
 _KEEP = "ON CONFLICT (person_id) DO UPDATE SET " + ", ".join(f"{each} = EXCLUDED.{each}" for each in ("key", *SIGNS))
 # Each sign by its own index. One number in two pools is one person in two pools: that is as it should be.
 _OF_SIGN = (
@@ -67,10 +71,11 @@ async def take_wish(connection: AsyncConnection) -> Row[Any] | None:
     return (await connection.execute(_TAKE)).one_or_none()
 
 
-async def unseen(connection: AsyncConnection, wish: Row[Any], *, key: str, limit: int) -> Sequence[Row[Any]]:
-    """The next persons of a wish, in order of id."""
+async def next_persons(connection: AsyncConnection, wish: Row[Any], *, key: str, limit: int) -> Sequence[Row[Any]]:
+    """The next persons of a wish, in order of id; `seen` are those who were looked at under this key."""
+    await connection.execute(_BY_INDEX)
     asked = {"pool": wish.pool, "first": wish.first, "last": wish.last, "key": key, "limit": limit}
-    return (await connection.execute(_UNSEEN, asked)).all()
+    return sorted(await connection.execute(_NEXT, asked), key=lambda row: row.id)
 
 
 async def keep_likenesses(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -79,6 +84,7 @@ async def keep_likenesses(connection: AsyncConnection, rows: Sequence[Mapping[st
 
 async def pairs(connection: AsyncConnection, persons: Sequence[UUID]) -> Sequence[Row[Any]]:
     """With whom these persons have something in common."""
+    await connection.execute(_BY_INDEX)
     return (await connection.execute(_PAIRS, {"persons": list(persons)})).all()
 
 

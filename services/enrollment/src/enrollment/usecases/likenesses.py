@@ -19,6 +19,8 @@ from enrollment.storage import candidates
 from enrollment.storage.identities import Identities
 
 PERSONS_PER_STEP = 2_000  # opened and compared in a fraction of a second
+# So many times as long as it worked: a city that was just loaded is charged before it is looked through.
+RESTS = 3
 ACTOR = Actor("likenesses", "itself")
 
 log = structlog.get_logger()
@@ -39,7 +41,9 @@ class Likenesses:
                 if not caught_up:
                     await self.catch_up()
                     caught_up = True
+                began = asyncio.get_running_loop().time()
                 if await self.look():
+                    await pause(stop, RESTS * (asyncio.get_running_loop().time() - began))
                     continue
             except Exception as failure:
                 log.warning("search for double records interrupted", error=repr(failure))
@@ -58,10 +62,11 @@ class Likenesses:
             if wish is None:
                 return False
             key = self._identities.likeness_key
-            found = await candidates.unseen(tx.connection, wish, key=key, limit=PERSONS_PER_STEP)
-            rows = await asyncio.to_thread(self._digests, found, wish.pool, key)
+            found = await candidates.next_persons(tx.connection, wish, key=key, limit=PERSONS_PER_STEP)
+            new = [row for row in found if not row.seen]
+            rows = await asyncio.to_thread(self._digests, new, wish.pool, key)
             await candidates.keep_likenesses(tx.connection, rows)
-            pairs = await candidates.pairs(tx.connection, [row.id for row in found])
+            pairs = await candidates.pairs(tx.connection, [row.id for row in new])
             state = {"status": "open", "reason": None, "decided_by": None, "decided_at": None}
             await candidates.add(tx.connection, [{"id": new_id(), **row._asdict(), **state} for row in pairs])
             if len(found) == PERSONS_PER_STEP:
