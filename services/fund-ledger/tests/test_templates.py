@@ -80,6 +80,8 @@ async def test_a_treasurys_money_closes_the_claim_that_the_clearing_left(ledger:
     before = await stands(ledger)
     assert (before[POOR, CLAIM], before[POOL, CLAIM]) == (80, -80)
     await approve(ledger, await enter(ledger, "claim.received", 30, on="2027-05-04"))
+    who = ledger.token(Role.AUDITOR, region=POOL)
+    assert (await ledger.get(f"/pools/{POOL}/clearings/2026", who)).json()["unpaid_fen"] == {POOR: 50}
     await approve(ledger, await enter(ledger, "claim.received", 50, on="2027-05-05"))
     after = await stands(ledger)
     assert (POOR, CLAIM) not in after

@@ -116,11 +116,19 @@ def claims_paid(*, pool: str, lines: Sequence[Line]) -> Mapping[Book, int]:
     return paid
 
 
-def refuse_overpaid(*, paid: Mapping[Book, int], balances: Iterable[BookBalance]) -> None:
+def open_claims(*, pool: str, balances: Iterable[BookBalance]) -> Mapping[Book, int]:
+    """What counties' treasuries still owe (fen), of whatever year."""
+    return {
+        (each.county, each.scheme): each.fen
+        for each in balances
+        if each.account == CLAIM and each.county != pool and each.fen > 0
+    }
+
+
+def refuse_overpaid(*, paid: Mapping[Book, int], claimed: Mapping[Book, int]) -> None:
     """ClaimOverpaid where a county's treasury is said to pay more (fen) than it still owes."""
-    claimed = {(each.county, each.scheme): each.fen for each in balances if each.account == CLAIM}
     for (county, scheme), fen in paid.items():
-        if fen > (open_fen := max(claimed.get((county, scheme), 0), 0)):
+        if fen > (open_fen := claimed.get((county, scheme), 0)):
             raise ClaimOverpaid(
                 f"{county} 财政尚应弥补 {yuan(open_fen)} 元, 所记的是 {yuan(fen)} 元; "
                 "请核对县（市、区）和金额, 清算应收不分险种。",

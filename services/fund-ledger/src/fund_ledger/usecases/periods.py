@@ -17,7 +17,7 @@ from changhu_policies.accounting import chart
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fund_ledger.domain.chain import Head, digest
-from fund_ledger.domain.clearing import CountyClearing, claims, cleared
+from fund_ledger.domain.clearing import CountyClearing, claims, cleared, open_claims
 from fund_ledger.domain.drafts import SamePerson, reversed_lines
 from fund_ledger.domain.journal import Journal, Line
 from fund_ledger.domain.periods import (
@@ -60,7 +60,10 @@ class PeriodView:
 
 @dataclass(frozen=True, slots=True)
 class ClearingView:
-    """A year's clearing, county by county, in fen; `booked` once the year is closed."""
+    """A year's clearing, county by county, in fen; `booked` once the year is closed.
+
+    `unpaid_fen` is what counties' treasuries owe now, of this year or another.
+    """
 
     pool: str
     year: int
@@ -70,6 +73,7 @@ class ClearingView:
     booked: bool
     counties: Sequence[CountyClearing]
     claim_fen: int
+    unpaid_fen: Mapping[str, int]
 
 
 class Periods:
@@ -187,6 +191,7 @@ class Periods:
         async with self._database.read() as connection:
             counties = await _clearing(connection, pool, year)
             known = await periods.one(connection, pool, date(year, YEAR_END, 1))
+            stands = await totals.by_book(connection, pool=pool, until=date.max)
         return ClearingView(
             pool=pool,
             year=year,
@@ -196,6 +201,7 @@ class Periods:
             booked=known is not None and known.status != "open",
             counties=counties,
             claim_fen=sum(each.claim_fen for each in counties),
+            unpaid_fen={county: fen for (county, _), fen in open_claims(pool=pool, balances=stands).items()},
         )
 
 

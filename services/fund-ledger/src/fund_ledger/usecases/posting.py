@@ -14,7 +14,7 @@ from changhu_common.events.ledger import JournalPosted
 from changhu_common.periods import day_of
 
 from fund_ledger.domain.chain import Entry, Head, placed
-from fund_ledger.domain.clearing import claims_paid, refuse_overpaid
+from fund_ledger.domain.clearing import claims_paid, open_claims, refuse_overpaid
 from fund_ledger.domain.journal import Journal, KeyReused
 from fund_ledger.domain.periods import PeriodClosed
 from fund_ledger.storage import books, journals, totals
@@ -64,7 +64,7 @@ async def refuse_overpaid_claims(transaction: Transaction, made: Sequence[Journa
     for each in made:
         if paid := claims_paid(pool=each.pool, lines=each.lines):
             stands = await totals.by_book(transaction.connection, pool=each.pool, until=date.max)
-            refuse_overpaid(paid=paid, balances=stands)
+            refuse_overpaid(paid=paid, claimed=open_claims(pool=each.pool, balances=stands))
 
 
 def _is_new(journal: Journal, known: dict[UUID, bytes]) -> bool:
