@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from changhu_common.field_encryption import IndexKey
 from changhu_common.roles import Role
+from enrollment.domain import whole_file
 from enrollment.domain.family import GUARDIAN_A_MINOR, GUARDIAN_DEAD, NO_GUARDIAN
 from enrollment.storage.identities import Identities
 from enrollment.usecases import loading
@@ -135,6 +136,15 @@ async def test_a_minor_whose_guardian_is_wanting_or_unfit_is_told_by_line_and_th
     assert (reasons[2], reasons[4], reasons[5]) == (NO_GUARDIAN, GUARDIAN_DEAD, GUARDIAN_A_MINOR)
     assert "请先登记监护人" in reasons[3]
     assert "父母" in reasons[6]
+
+
+async def test_a_file_of_minors_without_guardians_is_refused_whole(
+    load: Load, adult: Any, child: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole_file, "BAD_ROWS_MAX", 2)
+    answer = await load(adult(10), *(child(n) for n in range(3)))
+    assert (answer.status_code, answer.json()["code"]) == (422, "import.too_many_bad_rows")
+    assert told(await load(adult(10), child(1), child(2)))[3] == 2
 
 
 async def test_all_or_nothing_loads_nobody_where_one_minor_has_no_guardian(

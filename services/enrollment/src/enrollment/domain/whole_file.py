@@ -66,7 +66,8 @@ class WholeFile:
     errors: Sequence[FieldError]
 
     def without(self, errors: Sequence[FieldError]) -> Self:
-        """The same file when these rows, too, cannot be taken."""
+        """The same file when these rows, too, cannot be taken; TooManyBadRows where nobody would correct them all."""
+        _refuse_too_many(len(self.errors) + len(errors))
         refused = pl.Series([error.line for error in errors], dtype=pl.Int64).implode()
         kept = {name: getattr(self, name).filter(~pl.col(LINE).is_in(refused)) for name in ("good", "wards")}
         return replace(self, errors=sorted((*self.errors, *errors), key=lambda error: error.line or 0), **kept)
@@ -120,8 +121,7 @@ def whole_file(file: BulkFile, territory: Territory) -> WholeFile:
     ).fill_null(value=False)
     rows = rows.with_columns(good=good)
     bad = rows.filter(~pl.col("good"))
-    if bad.height + len(file.errors) > BAD_ROWS_MAX:
-        raise TooManyBadRows(f"错误行超过 {BAD_ROWS_MAX} 行；请核对是否选错文件或列")
+    _refuse_too_many(bad.height + len(file.errors))
     errors = sorted([*file.errors, *_faults(bad, territory)], key=lambda error: error.line or 0)
     chosen = rows.filter("good")
     asked = [number for number, each in enumerate(positions) if _asks_guardian(each, territory)]
@@ -133,6 +133,11 @@ def whole_file(file: BulkFile, territory: Territory) -> WholeFile:
         wards=chosen.filter(warded).select(LINE, "number", "position", "guardian", "relation"),
         errors=errors,
     )
+
+
+def _refuse_too_many(bad_rows: int) -> None:
+    if bad_rows > BAD_ROWS_MAX:
+        raise TooManyBadRows(f"错误行超过 {BAD_ROWS_MAX} 行；请核对是否选错文件或列")
 
 
 def _guardian_is_readable(rows: pl.DataFrame, *, today: date) -> pl.Expr:

@@ -39,9 +39,8 @@ def paid_on(day: str) -> str:
     """  # noqa: S608
 
 
-# For a whole pool: only who has records is asked for them, everybody else is as the row says.
 def of_everybody_on(day: str) -> str:
-    """`marks` and `family_account` of each row `person` on a day."""
+    """`marks` and `family_account` of each row `person` on a day: only who has records is asked for them."""
     return f"""
         CASE WHEN person.id IN (SELECT person_id FROM hardship) THEN {held_on(day)} ELSE person.marks END AS marks,
         person.id IN (SELECT person_id FROM family_account) AND {paid_on(day)} AS family_account
@@ -63,8 +62,6 @@ _CHANGED = """
     )
 """
 _OF_POOL = text(_SET.format(held=held_on(":today"), whose=_CHANGED))
-
-
 _OF_TODAY = text(
     f"""
     SELECT id, {held_on(":today")} AS marks, {paid_on(":today")} AS family_account
@@ -86,11 +83,11 @@ async def marks_with_days(connection: AsyncConnection, person_id: UUID) -> set[s
     return {row.kind for row in rows}
 
 
-async def set_marks_of_pool(connection: AsyncConnection, pool: str, *, today: date) -> None:
-    """The same for everybody of a pool, because days come and go."""
-    await connection.execute(_OF_POOL, {"pool": pool, "today": today})
-
-
 async def set_marks_of_day(connection: AsyncConnection, persons: Collection[UUID], *, today: date) -> None:
     """Let these persons' rows say the marks that hold today."""
     await connection.execute(_OF_THESE, {"persons": list(persons), "today": today})
+
+
+async def set_marks_of_pool(connection: AsyncConnection, pool: str, *, today: date) -> None:
+    """The same for everybody of a pool, because days come and go."""
+    await connection.execute(_OF_POOL, {"pool": pool, "today": today})
