@@ -19,7 +19,7 @@ from changhu_common.roles import Caller, Role
 from changhu_common.rows import insert_rows
 from changhu_common.service import Parts, Resources, Service
 from changhu_common.spine import add_spine, new_metadata
-from changhu_common.uploads import MEGABYTE, Upload, uploaded
+from changhu_common.uploads import FILE_BODY, MEGABYTE, Upload, uploaded
 from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy import Column, Integer, Table, Text, Uuid, select
@@ -85,7 +85,7 @@ def build(resources: Resources) -> Parts:
             raise NotFound("没有这条记录。")
         return {"text": row.text, "times": row.times}
 
-    @router.post("/files", status_code=201)
+    @router.post("/files", status_code=201, openapi_extra=FILE_BODY)
     async def take(
         caller: Annotated[Caller, allow(Role.OPERATOR)],
         upload: Annotated[Upload, uploaded(bytes_max=FILE_BYTES_MAX)],

@@ -42,6 +42,11 @@ async def test_a_file_sent_again_under_its_key_gets_the_first_answer_and_another
     assert (missing.status_code, missing.json()["code"]) == (400, "idempotency.key_missing")
 
 
+async def test_the_page_of_the_interface_says_that_the_body_is_the_file(notes: Running) -> None:
+    page = (await notes.client.get("/openapi.json")).json()
+    assert list(page["paths"]["/files"]["post"]["requestBody"]["content"]) == ["application/octet-stream"]
+
+
 async def test_a_sender_who_goes_away_leaves_nothing_and_is_no_failure_of_ours(
     notes: Running, operator: dict[str, str]
 ) -> None:

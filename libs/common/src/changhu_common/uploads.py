@@ -7,7 +7,7 @@ import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, BinaryIO, cast
+from typing import Annotated, Any, BinaryIO, Final, cast
 
 from fastapi import Depends, Header, Request
 from starlette.requests import ClientDisconnect
@@ -21,6 +21,13 @@ from changhu_common.roles import Caller
 MEGABYTE = 1024 * 1024
 # What is smaller never touches the disk.
 MEMORY_BYTES_MAX = MEGABYTE
+# What such a route's page says of its body: the file itself.
+FILE_BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from changhu_common.auth import allow
 from changhu_common.bulk_files import FILE_BYTES_MAX
 from changhu_common.roles import Caller, Role
 from changhu_common.table_files import table_file
-from changhu_common.uploads import Upload, uploaded
+from changhu_common.uploads import FILE_BODY, Upload, uploaded
 from fastapi import APIRouter, Header, Query, Response
 
 from enrollment.domain.file_rows import COLUMNS
@@ -26,7 +26,7 @@ MEDIA_TYPES = {
 def imports_router(imports: Imports) -> APIRouter:
     router = APIRouter(tags=["imports"])
 
-    @router.post("/persons/imports", status_code=201, responses={202: {"model": ImportView}})
+    @router.post("/persons/imports", status_code=201, responses={202: {"model": ImportView}}, openapi_extra=FILE_BODY)
     async def load(
         caller: Clerk,
         upload: Annotated[Upload, uploaded(bytes_max=FILE_BYTES_MAX)],

@@ -7,7 +7,7 @@ from changhu_common.auth import allow
 from changhu_common.bulk_files import FILE_BYTES_MAX
 from changhu_common.requests import Asked
 from changhu_common.roles import Caller, Role
-from changhu_common.uploads import Upload, uploaded
+from changhu_common.uploads import FILE_BODY, Upload, uploaded
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
@@ -29,7 +29,7 @@ class Resolution(Body):
 def reports_router(reports: Reports, conflicts: Conflicts) -> APIRouter:
     router = APIRouter(tags=["facts of other bureaus"])
 
-    @router.post("/facts/imports", status_code=201)
+    @router.post("/facts/imports", status_code=201, openapi_extra=FILE_BODY)
     async def load(
         caller: Clerk,
         upload: Annotated[Upload, uploaded(bytes_max=FILE_BYTES_MAX)],

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from changhu_common.bulk_files import FILE_BYTES_MAX
 from changhu_common.requests import Asked, origin_of
-from changhu_common.uploads import Upload, uploaded
+from changhu_common.uploads import FILE_BODY, Upload, uploaded
 from fastapi import APIRouter, Query, Request, Response
 
 from enrollment.api.contributions import Clerk, Receiver, RunReader
@@ -42,7 +42,7 @@ def withholdings_router(withholdings: Withholdings) -> APIRouter:
         disposition = f'attachment; filename="withholding-{batch_id}.{format}"'
         return Response(content, media_type=MEDIA_TYPES[format], headers={"Content-Disposition": disposition})
 
-    @router.post("/{batch_id}/result", status_code=201)
+    @router.post("/{batch_id}/result", status_code=201, openapi_extra=FILE_BODY)
     async def answer(
         caller: Receiver,
         upload: Annotated[Upload, uploaded(bytes_max=FILE_BYTES_MAX)],
