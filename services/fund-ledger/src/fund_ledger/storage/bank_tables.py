@@ -44,6 +44,7 @@ bank_account = Table(
 )
 Index("ix_bank_account_pool", bank_account.c.pool, bank_account.c.account)
 
+# `content_hash` is that of the file, to be compared with the one that the bank gave.
 bank_statement = Table(
     "bank_statement",
     METADATA,

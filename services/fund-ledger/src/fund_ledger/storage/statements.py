@@ -30,18 +30,6 @@ async def one(connection: AsyncConnection, statement_id: UUID) -> Any:
     return (await connection.execute(select(bank_statement).where(bank_statement.c.id == statement_id))).one_or_none()
 
 
-async def same_content(
-    connection: AsyncConnection, account_id: UUID, content_hash: bytes
-) -> Sequence[Row[*tuple[Any, ...]]]:
-    """What a file with this content was taken for before; a file may hold several statements."""
-    statement = select(bank_statement).where(
-        bank_statement.c.bank_account_id == account_id,
-        bank_statement.c.content_hash == content_hash,
-        bank_statement.c.voided_at.is_(None),
-    )
-    return (await connection.execute(statement.order_by(bank_statement.c.since))).all()
-
-
 async def of_account(
     connection: AsyncConnection, account_id: UUID, *, voided: bool = False
 ) -> Sequence[Row[*tuple[Any, ...]]]:

@@ -73,7 +73,10 @@ class StatementView:
 
 @dataclass(frozen=True, slots=True)
 class LoadView:
-    """What a file came to. `known`: everything in it was taken before, and nothing changed."""
+    """What a file came to, and the statements that were taken from it.
+
+    `known`: everything in it was told before by the statements that are named here, and nothing changed.
+    """
 
     outcome: Literal["loaded", "known"]
     statements: Sequence[StatementView]
@@ -108,40 +111,34 @@ class Statements:
             account = await account_in_scope(connection, caller.scope, account_id)
         number = self._secrets.number_of(account.id, account.number)
         form, told = await asyncio.to_thread(_read, content, number, beside)
-        # Two days on which nothing moved are one table: what was told beside it tells them apart.
-        content_hash = hashlib.sha256(content + repr(beside).encode()).digest()
+        file_hash = hashlib.sha256(content).digest()
         today = day_of(self._database.clock.now())
         async with self._database.change(asked) as transaction:
             connection = transaction.connection
             held = await bank_accounts.hold(connection, account.pool, account.account)
             account = next(row for row in held if row.id == account_id)
-            taken = await statements.same_content(connection, account_id, content_hash)
-            views, new_lines, lines = [_view(row._asdict()) for row in taken], 0, sum(row.lines for row in taken)
-            if not taken:
-                for each in told:
-                    refuse_uneven(statement=each, since=account.since, until=min(today, account.until or today))
-                    made = await self._take(transaction, account_id, each, form, content_hash)
-                    views += [made] if made else []
-                    new_lines += made.new_lines if made else 0
-                lines = sum(len(each.lines) for each in told)
-            loaded = bool(views) and not taken
-            matching = await match_place(transaction, bank_accounts.place_of(account)) if loaded else None
-            known = await statements.of_account(connection, account_id)
+            new: list[StatementView] = []
+            for each in told:
+                refuse_uneven(statement=each, since=account.since, until=min(today, account.until or today))
+                new += await self._take(transaction, account_id, each, form, file_hash)
+            matching = await match_place(transaction, bank_accounts.place_of(account)) if new else None
+            stand = await statements.of_account(connection, account_id)
+            known = [row for row in stand if any(row.since <= it.until and row.until >= it.since for it in told)]
             return transaction.answer(
                 LoadView(
-                    outcome="loaded" if loaded else "known",
-                    statements=views,
-                    lines=lines,
-                    new_lines=new_lines,
-                    gaps=gaps(map(statements.known, known)),
+                    outcome="loaded" if new else "known",
+                    statements=new or [_view(row._asdict()) for row in known],
+                    lines=sum(len(each.lines) for each in told),
+                    new_lines=sum(each.new_lines for each in new),
+                    gaps=gaps(map(statements.known, stand)),
                     matching=matching,
                 )
             )
 
     async def _take(
-        self, transaction: Transaction, account_id: UUID, told: Statement, form: str, content_hash: bytes
-    ) -> StatementView | None:
-        """Write a statement with its new lines; None where every day of it was told before."""
+        self, transaction: Transaction, account_id: UUID, told: Statement, form: str, file_hash: bytes
+    ) -> list[StatementView]:
+        """Write a statement with its new lines; nothing where every day of it was told before."""
         connection = transaction.connection
         rows = map(statements.known, await statements.of_account(connection, account_id))
         known = [each for each in rows if each.since <= told.until and each.until >= told.since]
@@ -149,7 +146,7 @@ class Statements:
         lines = await statements.lines_between(connection, account_id, first, told.until)
         new = new_days(statement=told, known=known, lines=lines)
         if not uncovered(known=known, since=told.since, until=told.until):
-            return None
+            return []
         statement_id = new_id()
         row = {
             "id": statement_id,
@@ -162,7 +159,7 @@ class Statements:
             "new_lines": len(new),
             "form": form,
             "number": told.number,
-            "content_hash": content_hash,
+            "content_hash": file_hash,
             "loaded_by": transaction.actor.subject,
             "loaded_at": transaction.now,
             "voided_by": None,
@@ -172,7 +169,7 @@ class Statements:
         await statements.add(connection, row, self._line_rows(account_id, statement_id, new))
         shown = {name: value for name, value in row.items() if name != "content_hash"}
         transaction.record(AuditEntry("bank_statement.loaded", "bank_statement", statement_id, after=shown))
-        return _view(row)
+        return [_view(row)]
 
     def _line_rows(self, account_id: UUID, statement_id: UUID, lines: Sequence[StatementLine]) -> list[dict[str, Any]]:
         named = [(new_id(), *each) for each in content_ids(account_id=account_id, lines=lines)]
