@@ -1,9 +1,8 @@
 """What an event books is decided by a posting rule, which is data; here it is only carried out."""
 
 from collections.abc import Mapping
-from uuid import UUID
 
-from changhu_common.events import Envelope, Event
+from changhu_common.events import Envelope
 from changhu_common.ids import named_id
 from changhu_policies.accounting import PostingRule
 
@@ -20,17 +19,12 @@ SCHEMES = {
 }
 
 
-def journal_id(event: Event, rule: PostingRule) -> UUID:
-    """The id of the journal that an event makes.
-
-    It follows from the fact that the event tells (a receipt, a payment), so the same fact never makes
-    two, under whatever event id it is told.
-    """
-    return named_id("fund-ledger.journal", event.TYPE, getattr(event, rule.key))
-
-
 def journal_for(*, envelope: Envelope, rules: Mapping[str, PostingRule]) -> Journal | None:
-    """The journal that an event makes; None where it moves no money or no rule books it."""
+    """The journal that an event makes; None where it moves no money or no rule books it.
+
+    The journal's id follows from the fact that the event tells (a receipt, a payment), so the same
+    fact never makes two, under whatever event id it is told.
+    """
     event = envelope.event
     rule = rules.get(event.TYPE)
     if rule is None:
@@ -52,7 +46,7 @@ def journal_for(*, envelope: Envelope, rules: Mapping[str, PostingRule]) -> Jour
     if not lines:
         return None
     return Journal(
-        id=journal_id(event, rule),
+        id=named_id("fund-ledger.journal", event.TYPE, getattr(event, rule.key)),
         pool=pool,
         title=rule.title,
         source=event.TYPE,

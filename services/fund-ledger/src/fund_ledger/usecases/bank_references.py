@@ -1,23 +1,22 @@
 """What is booked keeps the reference under which its money moves at the bank, so that its line is known again."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from uuid import UUID
 
 from changhu_common.database import Transaction
 from changhu_common.events import Envelope
-from changhu_policies.accounting import chart
 from changhu_policies.reconciliation import reconciliation_rules
 
-from fund_ledger.domain.posting import journal_id
+from fund_ledger.domain.journal import Journal
 from fund_ledger.storage import bank_references
 
 
-async def keep_references(transaction: Transaction, envelopes: Sequence[Envelope]) -> None:
-    """Keep the references of a batch of events that is booked in this transaction."""
-    rules, fields = chart().rules, reconciliation_rules().references
+async def keep_references(transaction: Transaction, booked: Iterable[tuple[Envelope, Journal]]) -> None:
+    """Keep the references of events with the journals that they make in this transaction."""
+    fields = reconciliation_rules().references
     kept: dict[UUID, str] = {}
-    for envelope in envelopes:
-        event = envelope.event
-        if event.TYPE in fields and (reference := getattr(event, fields[event.TYPE])):
-            kept[journal_id(event, rules[event.TYPE])] = reference
+    for envelope, journal in booked:
+        field = fields.get(envelope.event.TYPE)
+        if field is not None and (reference := getattr(envelope.event, field)):
+            kept[journal.id] = reference
     await bank_references.keep(transaction.connection, kept)

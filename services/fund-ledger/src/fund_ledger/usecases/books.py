@@ -92,9 +92,9 @@ class Books:
     async def book(self, transaction: Transaction, envelopes: Sequence[Envelope]) -> list[Entry]:
         """Book a batch of events, in a few statements however many they are; returns what is new."""
         rules = chart().rules
-        made = [journal_for(envelope=each, rules=rules) for each in envelopes]
-        await keep_references(transaction, envelopes)
-        return await post(transaction, [each for each in made if each is not None])
+        made = [(each, journal) for each in envelopes if (journal := journal_for(envelope=each, rules=rules))]
+        await keep_references(transaction, made)
+        return await post(transaction, [journal for _, journal in made])
 
     async def trial_balance(
         self, *, caller: Caller, pool: str, on: date, by_county: bool = False, as_happened: bool = False
