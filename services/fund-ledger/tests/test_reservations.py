@@ -187,6 +187,8 @@ async def test_a_raised_budget_tries_who_waits_in_the_order_of_approval(ledger: 
     assert [(await reservation(ledger, each.statement_id))["status"] for each in (early, late)] == [
         "reserved", "waiting",
     ]  # fmt: skip
+    told = (await ledger.told(BudgetExceeded))[-1]
+    assert (told.statement_id, told.revision, told.short[0].free_fen) == (late.statement_id, 2, 400)
     await in_force(ledger, line(1_100))
     assert (await reservation(ledger, late.statement_id))["status"] == "reserved"
 

@@ -153,7 +153,7 @@ class Budgets:
                 )
             done = {"status": "approved", "version": before.version + 1 if before else 1}
             await _decide(transaction, caller, row, done)
-            await answer_waiting(transaction, {row.pool})
+            await answer_waiting(transaction, {row.pool}, afresh=True)
             return transaction.answer(await _detail(transaction.connection, budget_id))
 
     async def reject(self, *, caller: Caller, asked: AskedChange, budget_id: UUID, reason: str) -> BudgetDetail:

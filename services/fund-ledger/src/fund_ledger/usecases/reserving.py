@@ -134,10 +134,13 @@ async def _reject(transaction: Transaction, decisions: Sequence[StatementDecisio
         _tell(transaction, row, BudgetReleased, revision=row.revision, fund_fen=row.rest_fen, reason="rejected")
 
 
-async def answer_waiting(transaction: Transaction, pools: Collection[str], *, let_through: UUID | None = None) -> None:
+async def answer_waiting(
+    transaction: Transaction, pools: Collection[str], *, let_through: UUID | None = None, afresh: bool = False
+) -> None:
     """Try whatever waits in these pools (which the caller has locked), in order; each that fits is reserved.
 
-    `let_through` is a statement that two people released: it is reserved whatever is left.
+    `let_through` is a statement that two people released: it is reserved whatever is left. `afresh` tells
+    those that go on waiting what they are short of now, where that is something else.
     """
     rows = await reservations.waiting(transaction.connection, pools)
     if not rows:
@@ -149,7 +152,8 @@ async def answer_waiting(transaction: Transaction, pools: Collection[str], *, le
     for row in rows:
         parts = asked.get(row.id, {})
         said = by_pool[row.pool].decide(parts, let_through=row.id == let_through) if parts else Decided("nothing_asked")
-        if said.basis is None and row.revision:
+        same = [asdict(each) for each in said.short] == row.short
+        if said.basis is None and row.revision and (same or not afresh):
             continue  # it was told so before
         changed.append(_answered(transaction, row, said, parts, year))
     await reservations.change(transaction.connection, changed)
