@@ -11,7 +11,7 @@ from changhu_common.roles import Role
 from fund_ledger.api.paper.font import font, width_of, wrapped
 from fund_ledger.api.paper.print import Made, printed
 from fund_ledger.api.tables import Column, Fen, Row, Table, amount
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
@@ -128,6 +128,21 @@ async def test_an_account_too_long_to_print_is_refused_with_what_to_do(
     assert "请缩短期间" in answer.json()["detail"]
 
 
+@pytest.mark.usefixtures("booked")
+async def test_a_statement_of_more_years_than_a_chart_has_room_for_is_printed_with_the_last_of_them(
+    ledger: Running,
+) -> None:
+    whole = "\n".join(pages(await fetched(ledger, "reports/income-statement", since="1900-01-01", until="2199-12-31")))
+    assert "939,999.50" in whole
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize("path", ["reports/balance-sheet", "reports/reserve"])
+async def test_a_day_that_no_books_reach_is_refused(ledger: Running, path: str, day: str) -> None:
+    answer = await ledger.get(f"/pools/{POOL}/{path}", ledger.token(Role.AUDITOR), on=day, format="pdf")
+    assert (answer.status_code, answer.json()["code"]) == (422, "input.invalid")
+
+
 @pytest.mark.parametrize(("since", "until"), [("2026-02", "2026-01"), ("1900-01", "2026-01"), ("2026-13", "2026-12")])
 async def test_months_that_make_no_report_are_refused(ledger: Running, since: str, until: str) -> None:
     answer = await ledger.get(f"/pools/{POOL}/reports/months", ledger.token(Role.AUDITOR), since=since, until=until)
@@ -154,6 +169,7 @@ def test_a_long_table_repeats_its_head_and_carries_its_sums_over() -> None:
     assert "过次页" not in read[-1]
 
 
+@settings(max_examples=20, deadline=None)
 @given(amounts=st.lists(st.integers(1, 10**12), min_size=60, max_size=90))
 def test_what_is_carried_over_is_the_sum_of_the_rows_before(amounts: list[int]) -> None:
     read = pages(printed([long_table(amounts)], MADE))
@@ -184,6 +200,7 @@ def test_the_same_report_prints_to_the_same_bytes() -> None:
     assert printed([long_table([1, 2])], MADE) == printed([long_table([1, 2])], MADE)
 
 
+@settings(deadline=None)
 @given(text=st.text(st.characters(categories=("L", "N", "P")), max_size=60), width=st.integers(20, 200))
 def test_no_letter_is_lost_where_a_text_is_broken_into_lines(text: str, width: int) -> None:
     font()

@@ -20,7 +20,7 @@ from fund_ledger.domain.assumptions import (
 from fund_ledger.domain.cohorts import Cell, next_year, size
 from fund_ledger.domain.prevalence import Disabled, shown
 from fund_ledger.domain.projection import Basis, BasisMissing, Course, Flow, project
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.projections import (
@@ -241,6 +241,7 @@ def assumed_anyhow(draw: st.DrawFn) -> Assumptions:
     )
 
 
+@settings(deadline=None)
 @given(people=PEOPLE, assumed=assumed_anyhow())
 def test_nobody_is_lost_from_year_to_year(people: dict[Cell, float], assumed: Assumptions) -> None:
     year = next_year(people=people, stored=people, assumed=assumed, variant="middle")
@@ -262,8 +263,10 @@ def anyhow(people: dict[Cell, float], due_fen: int, settled_fen: int) -> Basis:
 
 
 FEN = st.integers(0, 10**12)
+course_of_years = settings(max_examples=40, deadline=None)
 
 
+@course_of_years
 @given(people=PEOPLE, assumed=assumed_anyhow(), due=FEN, more=FEN, settled=FEN)
 def test_more_income_never_lowers_a_balance(
     people: dict[Cell, float], assumed: Assumptions, due: int, more: int, settled: int
@@ -272,6 +275,7 @@ def test_more_income_never_lowers_a_balance(
     assert all(a.balance_fen <= b.balance_fen for a, b in zip(poorer, richer, strict=True))
 
 
+@course_of_years
 @given(people=PEOPLE, due=FEN, settled=FEN, numbers=st.lists(GROWTH, min_size=3, max_size=3))
 def test_the_middle_lies_between_low_and_high(
     people: dict[Cell, float], due: int, settled: int, numbers: list[Fraction]
@@ -283,6 +287,7 @@ def test_the_middle_lies_between_low_and_high(
         assert low.balance_fen <= mid.balance_fen <= high.balance_fen
 
 
+@course_of_years
 @given(people=PEOPLE, assumed=assumed_anyhow(), due=FEN, settled=FEN)
 def test_schemes_add_up_and_each_year_follows_from_the_one_before(
     people: dict[Cell, float], assumed: Assumptions, due: int, settled: int
@@ -297,6 +302,7 @@ def test_schemes_add_up_and_each_year_follows_from_the_one_before(
         before = total.balance_fen
 
 
+@course_of_years
 @given(people=PEOPLE, assumed=assumed_anyhow(), due=FEN, settled=FEN)
 def test_the_same_input_gives_the_same_numbers_in_whatever_order(
     people: dict[Cell, float], assumed: Assumptions, due: int, settled: int

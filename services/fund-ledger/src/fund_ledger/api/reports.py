@@ -16,12 +16,14 @@ from fund_ledger.api.files import Form, Made, as_file
 from fund_ledger.api.paper.reports import county_charts, month_charts
 from fund_ledger.api.tables import Table, detail_table, months_table, report_table
 from fund_ledger.domain.reports import Split
-from fund_ledger.usecases.months import MonthlyReports, Months
+from fund_ledger.usecases.months import MONTHS_MAX, MonthlyReports, Months
 from fund_ledger.usecases.reports import RESERVE_MONTHS, Days, Detail, Part, Report, Reports, Reserve
 
 Reader = Annotated[Caller, allow(Role.ACCOUNTANT, Role.AUDITOR)]
 Scheme = Literal["employees", "residents"]
-MonthText = Annotated[str, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+# No fund's books reach beyond these years; a typing error does.
+Day = Annotated[date, Query(ge=date(1900, 1, 1), le=date(2199, 12, 31))]
+MonthText = Annotated[str, Query(pattern=r"^(19|20|21)\d{2}-(0[1-9]|1[0-2])$")]
 
 SplitReport = Callable[[Split], Awaitable[Report]]
 
@@ -38,14 +40,9 @@ def reports_router(reports: Reports, monthly: MonthlyReports, clock: Clock) -> A
         if form == "xlsx":
             return await as_file(form, [table], Made(caller.name, clock.now()))
         until = Month.of(report.until)
-        since = until.plus(1 - RESERVE_MONTHS)
-        months = await monthly.months(
-            caller=caller,
-            pool=report.pool,
-            since=Month.of(report.since) if report.since and report.since < since.first else since,
-            until=until,
-            part=part,
-        )
+        since = min(Month.of(report.since or report.until), until.plus(1 - RESERVE_MONTHS))
+        since = max(since, until.plus(1 - MONTHS_MAX))
+        months = await monthly.months(caller=caller, pool=report.pool, since=since, until=until, part=part)
         by_county = await made("county")
         table = _drawn_later(table, months.anchor, by_county.anchor)
         charts = [*month_charts(months), *county_charts(by_county)]
@@ -55,8 +52,8 @@ def reports_router(reports: Reports, monthly: MonthlyReports, clock: Clock) -> A
     async def balance_sheet(
         caller: Reader,
         pool: str,
-        on: date | None = None,
-        compared_on: date | None = None,
+        on: Day | None = None,
+        compared_on: Day | None = None,
         county: str | None = None,
         scheme: Scheme | None = None,
         split: Split = "none",
@@ -76,10 +73,10 @@ def reports_router(reports: Reports, monthly: MonthlyReports, clock: Clock) -> A
     async def income_statement(
         caller: Reader,
         pool: str,
-        since: date,
-        until: date,
-        compared_since: date | None = None,
-        compared_until: date | None = None,
+        since: Day,
+        until: Day,
+        compared_since: Day | None = None,
+        compared_until: Day | None = None,
         county: str | None = None,
         scheme: Scheme | None = None,
         split: Split = "none",
@@ -100,8 +97,8 @@ def reports_router(reports: Reports, monthly: MonthlyReports, clock: Clock) -> A
         caller: Reader,
         pool: str,
         account: str,
-        since: date,
-        until: date,
+        since: Day,
+        until: Day,
         county: str | None = None,
         scheme: Scheme | None = None,
         after: str | None = None,
@@ -144,7 +141,7 @@ def reports_router(reports: Reports, monthly: MonthlyReports, clock: Clock) -> A
         return await as_file(format, [months_table(found)], Made(caller.name, clock.now()), month_charts(found))
 
     @router.get("/pools/{pool}/reports/reserve", response_model=Reserve)
-    async def reserve(caller: Reader, pool: str, on: date | None = None, format: Form = "json") -> Reserve | Response:
+    async def reserve(caller: Reader, pool: str, on: Day | None = None, format: Form = "json") -> Reserve | Response:
         """Months of reserve (基金可支付月数) on a day; as a file the months that it rests on."""
         day = on or clock.today()
         if format == "json":
