@@ -10,7 +10,7 @@ from changhu_policies.supplied import statistic_record
 from enrollment.domain.outlook import ASSUMED, assumed_statistics, grown
 from enrollment.domain.population import NO_BASE_FEN, CoverageRows, Population, population
 from enrollment.domain.simulation import horizon_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 POOL = "530400"
@@ -26,6 +26,7 @@ def of_bases(*bases: int) -> Population:
     return replace(population(rows, horizon_of(2026)), base_fen=np.array(bases, dtype=np.int64))
 
 
+@settings(deadline=None)
 @given(
     bases=st.lists(st.integers(0, 2**62), max_size=5),
     factor=st.builds(Fraction, st.integers(0, 10_000_000), st.just(10**6)),
