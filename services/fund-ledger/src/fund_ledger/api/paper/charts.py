@@ -24,6 +24,7 @@ HEIGHT: Final = 178.0
 LEFT, BELOW, ABOVE = 52.0, 26.0, 30.0
 LABELS_MAX: Final = 18  # so many names fit below an axis
 BAR_POINTS: Final = 15.0
+BARS_POINTS_MAX: Final = 600.0  # a page; the bars of more counties are thinner
 NOTE_LEADING: Final = 9.5
 
 Series = Mapping[str, Sequence[int]]
@@ -79,7 +80,7 @@ def places_bars(title: str, places: Sequence[str], series: Series) -> Drawing:
     """Amounts (fen) of each county, from the top, each written beside its bar."""
     unit, word = unit_of(fen for held in series.values() for fen in held)
     count = max(len(series), 1)
-    drawing = Drawing(INNER, ABOVE + BELOW + BAR_POINTS * count * len(places))
+    drawing = Drawing(INNER, ABOVE + BELOW + min(BAR_POINTS * count * len(places), BARS_POINTS_MAX))
     chart: Any = HorizontalBarChart()
     # Such a chart counts from below, names and series alike.
     names = list(series)[::-1]
