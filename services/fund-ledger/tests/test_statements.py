@@ -151,7 +151,7 @@ def changed(old: str, new: str) -> bytes:
         (changed("2026-07-20", "2026-07-32"), {}, "bank_statement.rows_invalid", "booked_on"),
         (changed(",,30.00", ",5.00,30.00"), {}, "bank_statement.rows_invalid", "income"),
         (changed("70.00,", "71.00,"), {}, "bank_statement.rows_invalid", "balance"),
-        (table(TWO), {"until": "2026-08-21"}, "input.invalid", "until"),
+        (table(TWO), {"until": "2026-08-20"}, "input.invalid", "until"),
         (table(TWO), {"since": "2026-06-30"}, "input.invalid", "since"),
         (table(TWO), {"until": "2026-06-30"}, "bank_statement.rows_invalid", "booked_on"),
         (changed("账号", "卡号"), {}, "file.invalid", "卡号"),

@@ -132,7 +132,7 @@ def refuse_uneven(*, statement: Statement, since: date, until: date) -> None:
     if statement.since < since or statement.until > until:
         raise InvalidInput(
             f"对账单的期间须在 {since} 至 {until} 之内。",
-            errors=[FieldError("since" if statement.since < since else "until", "超出账户的对账期间或晚于今天")],
+            errors=[FieldError("since" if statement.since < since else "until", "超出账户的对账期间, 或当天尚未结束")],
         )
     errors = list(_figures(statement))
     if errors:

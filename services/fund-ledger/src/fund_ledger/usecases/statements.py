@@ -20,6 +20,7 @@ from fund_ledger.domain.camt import is_xml, read_camt
 from fund_ledger.domain.statement_rows import COLUMNS, read_rows
 from fund_ledger.domain.statements import (
     NO_CONTROL,
+    ONE_DAY,
     Control,
     Gap,
     Statement,
@@ -112,14 +113,15 @@ class Statements:
         number = self._secrets.number_of(account.id, account.number)
         form, told = await asyncio.to_thread(_read, content, number, beside)
         file_hash = hashlib.sha256(content).digest()
-        today = day_of(self._database.clock.now())
+        # A day is told whole, so one that still runs is not told yet.
+        yesterday = day_of(self._database.clock.now()) - ONE_DAY
         async with self._database.change(asked) as transaction:
             connection = transaction.connection
             held = await bank_accounts.hold(connection, account.pool, account.account)
             account = next(row for row in held if row.id == account_id)
             new: list[StatementView] = []
             for each in told:
-                refuse_uneven(statement=each, since=account.since, until=min(today, account.until or today))
+                refuse_uneven(statement=each, since=account.since, until=min(yesterday, account.until or yesterday))
                 new += await self._take(transaction, account_id, each, form, file_hash)
             matching = await match_place(transaction, bank_accounts.place_of(account)) if new else None
             stand = await statements.of_account(connection, account_id)
