@@ -1,12 +1,12 @@
 """What the outbox holds is told, in order, at least once, by one relay at a time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import uuid4
 
 import psycopg
 import pytest
-from changhu_common.bus.port import Message
+from changhu_common.bus.port import BATCH_MESSAGES_MAX, Message
 from changhu_common.bus.postgres import SCHEMA, PostgresBus
 from changhu_common.database import Actor
 from changhu_common.events.provider import PricesPublished
@@ -81,6 +81,25 @@ async def test_a_relay_that_failed_between_telling_and_marking_tells_again(notes
     ids = [m.headers["ce_id"] for m in await heard(bus)]
     assert len(ids) == 4
     assert len(set(ids)) == 2
+    await bus.close()
+
+
+async def test_what_was_told_of_many_before_a_failure_is_not_told_again(notes: Running, bus: PostgresBus) -> None:
+    await emit(notes, *range(1, BATCH_MESSAGES_MAX + 101), key=uuid4())
+    told: list[Message] = []
+
+    class Dies(PostgresBus):
+        async def publish(self, messages: Sequence[Message]) -> None:
+            if told:
+                raise ConnectionError("died before telling")
+            told.extend(messages)
+            await bus.publish(messages)
+
+    with pytest.raises(ConnectionError):
+        await Relay(database=notes.database, bus=Dies("unused")).drain()
+    assert await unpublished(notes) == 100
+    assert await Relay(database=notes.database, bus=bus).drain() == 100
+    assert len(await heard(bus)) == BATCH_MESSAGES_MAX + 100
     await bus.close()
 
 
