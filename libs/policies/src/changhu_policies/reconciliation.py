@@ -87,8 +87,8 @@ def _rule(data: Mapping[str, Any]) -> MatchingRule:
     against = said.pop("against", None)
     if against not in (None, "nothing"):
         raise ValueError(f"{said.get('name')}: a rule stands against nothing, or does not say")
-    sides = {side: tuple(said.pop(side, ())) for side in ("lines", "entries")}
-    return MatchingRule(**said, **sides, one_sided=against is not None)
+    lines, entries = (tuple(said.pop(side, ())) for side in ("lines", "entries"))
+    return MatchingRule(**said, lines=lines, entries=entries, one_sided=against is not None)
 
 
 def _faults(rules: ReconciliationRules, accounts: Chart) -> Iterator[str]:
