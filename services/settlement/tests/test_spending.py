@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from changhu_common.events.assessment import AssessmentPublished, AssessmentRevoked
+from changhu_common.events.enrollment import PersonMerged
+from changhu_common.ids import new_id
 from settlement.usecases.spending import Spending, Spent
 
 from services.settlement.tests.settlement_story import POOL, Settlement, again, at, deployed
@@ -68,3 +70,10 @@ async def test_money_is_not_lost_with_the_conclusion_that_it_was_paid_for(settle
     await settlement.hear(again(AssessmentRevoked, conclusion))
     (spent,) = await asked(settlement)
     assert (spent.grade, spent.fund_fen) == (None, 8_000)
+
+
+async def test_what_was_paid_under_a_merged_record_counts_by_the_survivors_grade(paid: Settlement) -> None:
+    before = await asked(paid)
+    survivor = new_id()
+    await paid.hear(PersonMerged(person_id=paid.person, survivor_id=survivor, pool=POOL, revision=2))
+    assert await asked(paid) == before

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Date, Row, and_, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from settlement.storage.tables import conclusion, payment, statement, statement_line
+from settlement.storage.tables import conclusion, merged_person, payment, statement, statement_line
 
 # The calendar day of a service.
 _DAY = cast(func.timezone("Asia/Shanghai", statement_line.c.at), Date)
@@ -31,10 +31,11 @@ async def settled(
             .select_from(statement)
             .join(payment, payment.c.statement_id == statement.c.id)
             .join(statement_line, statement_line.c.payment_id == payment.c.id)
+            .outerjoin(merged_person, merged_person.c.person_id == payment.c.person_id)
             .outerjoin(
                 conclusion,
                 and_(
-                    conclusion.c.person_id == payment.c.person_id,
+                    conclusion.c.person_id == func.coalesce(merged_person.c.survivor_id, payment.c.person_id),
                     conclusion.c.void.is_(False),
                     conclusion.c.start <= _DAY,
                     conclusion.c.end >= _DAY,

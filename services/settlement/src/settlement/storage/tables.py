@@ -31,7 +31,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 METADATA = new_metadata()
 SPINE = add_spine(METADATA)
 SUPPLIED = SuppliedValues(add_supplied_values(METADATA))
-MERGED = MergedPersons(add_merged_persons(METADATA))
+merged_person = add_merged_persons(METADATA)
+MERGED = MergedPersons(merged_person)
 
 
 def _days(*, closed: bool = False) -> tuple[Column[object], Column[object]]:
