@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 _YEARS = text(
     "SELECT year, count(*) AS vouchers, max(number) AS last FROM journal WHERE pool = :pool GROUP BY year ORDER BY year"
 )
-# A day's totals are told apart by everything that they are kept by; the day of booking follows from its moment.
+# A day's totals are told apart by everything that they are kept by. What is not hashed follows from what is: the
+# day of booking from its moment, the lines' numbers from their order.
 _DIFFERENT_DAYS = text(
     """
     SELECT accounting_on FROM (
@@ -23,6 +24,8 @@ _DIFFERENT_DAYS = text(
     UNION ALL
     SELECT accounting_on FROM journal
     WHERE pool = :pool AND booked_on <> (booked_at AT TIME ZONE 'Asia/Shanghai')::date
+    UNION ALL
+    SELECT min(accounting_on) FROM line WHERE pool = :pool GROUP BY sequence HAVING max(number) <> count(*)
     ORDER BY accounting_on LIMIT 1
     """
 )
