@@ -10,7 +10,7 @@ _YEARS = text(
     "SELECT year, count(*) AS vouchers, max(number) AS last FROM journal WHERE pool = :pool GROUP BY year ORDER BY year"
 )
 # A day's totals are told apart by everything that they are kept by. What is not hashed follows from what is: the
-# day of booking from its moment, the lines' numbers from their order.
+# day of booking from its moment (but for what was booked before there were hashes), the lines' numbers from their order.
 _DIFFERENT_DAYS = text(
     """
     SELECT accounting_on FROM (
@@ -23,7 +23,7 @@ _DIFFERENT_DAYS = text(
     WHERE (summed.debit_fen, summed.credit_fen) IS DISTINCT FROM (kept.debit_fen, kept.credit_fen)
     UNION ALL
     SELECT accounting_on FROM journal
-    WHERE pool = :pool AND booked_on <> (booked_at AT TIME ZONE 'Asia/Shanghai')::date
+    WHERE pool = :pool AND booked_on <> (booked_at AT TIME ZONE 'Asia/Shanghai')::date AND facts_hash <> ''
     UNION ALL
     SELECT min(accounting_on) FROM line WHERE pool = :pool GROUP BY sequence HAVING max(number) <> count(*)
     ORDER BY accounting_on LIMIT 1
