@@ -10,7 +10,7 @@ _YEARS = text(
     "SELECT year, count(*) AS vouchers, max(number) AS last FROM journal WHERE pool = :pool GROUP BY year ORDER BY year"
 )
 # A day's totals are told apart by everything that they are kept by. What is not hashed follows from what is: the
-# day of booking from its moment (but for what was booked before there were hashes), the lines' numbers from their order.
+# lines' numbers from their order, the day of booking from its moment (where what was booked has a hash of its facts).
 _DIFFERENT_DAYS = text(
     """
     SELECT accounting_on FROM (
