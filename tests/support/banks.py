@@ -44,7 +44,7 @@ def table(moved: Sequence[Moved], *, opening_fen: int = 0, number: str = NUMBER,
         income, expense = (yuan_text(each.fen), "") if each.fen > 0 else ("", yuan_text(-each.fen))
         rows.append(
             f"{number},{each.day},{income},{expense},{yuan_text(balance)},人民币,{each.reference},{each.end_to_end_id},"
-            f"{each.counterparty},,{each.remark}"
+            f"{each.counterparty},{'622200007890' if each.counterparty else ''},{each.remark}"
         )
     return "\n".join(rows).encode()
 

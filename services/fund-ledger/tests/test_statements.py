@@ -96,6 +96,7 @@ async def test_a_table_is_taken_line_by_line(ledger: Running) -> None:
         "某某公司",
         "保费",
     )
+    assert first["counterparty_number"] == "****7890"
     (stored,) = await rows(ledger, "SELECT said FROM bank_line WHERE amount_fen > 0")
     assert "某某公司".encode() not in stored.said
 

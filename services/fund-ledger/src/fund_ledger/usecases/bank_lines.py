@@ -13,6 +13,7 @@ from changhu_policies.reconciliation import reconciliation_rules
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fund_ledger.domain.bank_accounts import Place
+from fund_ledger.domain.statement_rows import masked_number
 from fund_ledger.domain.suggestions import Suggestion, suggested
 from fund_ledger.storage import bank_accounts, matches, outstanding
 from fund_ledger.storage.bank_secrets import BankSecrets
@@ -27,7 +28,10 @@ SUGGESTED_DAYS = timedelta(days=92)
 
 @dataclass(frozen=True, slots=True)
 class BankLineView:
-    """A line (流水); above zero came in, in fen. `rule` is what matched it, if anything did."""
+    """A line (流水); above zero came in, in fen. `rule` is what matched it, if anything did.
+
+    The other party is named, because who paid is what a clerk matches by; of its number the end is shown.
+    """
 
     line_id: UUID
     bank_account_id: UUID
@@ -143,7 +147,7 @@ class BankLines:
             reference=row.reference,
             end_to_end_id=row.end_to_end_id,
             counterparty=said.counterparty,
-            counterparty_number=said.counterparty_number,
+            counterparty_number=masked_number(said.counterparty_number) if said.counterparty_number else "",
             remark=said.remark,
             match_id=row.match_id,
             rule=row.rule,
