@@ -18,6 +18,7 @@ from changhu_common.events.enrollment import (
     PersonUpdated,
 )
 from changhu_common.roles import Grant, Role
+from enrollment.usecases import loading
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
@@ -161,6 +162,36 @@ async def test_overlapping_coverage_is_told_before_and_refuses_until_a_clerk_end
     coverage = (await two.get(f"/persons/{two.merged}"))["coverage"][0]["coverage_id"]
     await two.made(f"/persons/{two.merged}/coverage/{coverage}/void", {"reason": "重复参保"})
     await two.made(approval, {}, two.other)
+
+
+async def test_records_of_a_pools_first_load_are_merged_like_any_other(
+    enrollment: Running, clerk: Who, people: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "FIRST_LOAD_ROWS_MIN", 1)
+    rows = people.row(1, 参保日期="2026-06-01"), people.row(2, 参保日期="2026-01-01", 停保日期="2026-05-31")
+    params = {"format": "csv", "choice": "all"}
+    loaded = await enrollment.post("/persons/imports", clerk, content=people.csv(*rows), params=params)
+    assert loaded.json()["loaded"] == 2, loaded.text
+    found = [
+        (await enrollment.post("/persons/search", clerk, {"resident_number": people.number(n)})).json()["persons"][0]
+        for n in (1, 2)
+    ]
+    two = Two(enrollment, *found)
+    merge_id = await two.merge()
+    assert [each["start"] for each in (await two.get(f"/persons/{two.survivor}"))["coverage"]] == [
+        "2026-01-01",
+        "2026-06-01",
+    ]
+    await two.take_back(merge_id)
+    assert [each["start"] for each in (await two.get(f"/persons/{two.merged}"))["coverage"]] == ["2026-01-01"]
+
+
+async def test_a_preview_says_what_goes_over_and_what_differs(two: Two) -> None:
+    await two.made(f"/persons/{two.merged}/hospital-stays", {"start": "2026-05-01"})
+    await two.made(f"/persons/{two.merged}/details", {"phone": "13800138000"})
+    preview = await two.get("/merges/preview", survivor_id=two.survivor, merged_id=two.merged)
+    assert preview["goes_over"] == {"coverage": 1, "hospital_stay": 1}
+    assert (preview["differs"], preview["obstacles"], preview["can_be_reversed"]) == (["phone"], [], True)
 
 
 async def test_stays_go_over_and_are_told_as_the_survivors(two: Two) -> None:

@@ -24,11 +24,9 @@ from enrollment.storage.tables import coverage, hardship, hospital_stay, other_b
 class Place(NamedTuple):
     """A column that names a person, in a table whose rows go over to the survivor."""
 
+    noun: str
     table: Table
-    column: str
-
-    def __str__(self) -> str:
-        return f"{self.table.name}.{self.column}"
+    column: str = "person_id"
 
     @property
     def whose(self) -> Column[Any]:
@@ -37,13 +35,14 @@ class Place(NamedTuple):
 
 CIRCUMSTANCES = (other_benefit, hospital_stay, hardship)
 PLACES = (
-    Place(coverage, "person_id"),
-    Place(suspension, "person_id"),
-    *(Place(each, "person_id") for each in CIRCUMSTANCES),
-    Place(family_account, "person_id"),
-    Place(family_account, "holder_id"),
+    *(Place(each.name, each) for each in (coverage, suspension, *CIRCUMSTANCES, family_account)),
+    Place("family_account_held", family_account, "holder_id"),
 )
-WARD, GUARDIAN, CONFLICT = Place(guardian, "person_id"), Place(guardian, "guardian_id"), Place(conflict, "person_id")
+GUARDIAN, WARD, CONFLICT = (
+    Place("guardian", guardian),
+    Place("ward", guardian, "guardian_id"),
+    Place("conflict", conflict),
+)
 
 
 async def record_of(connection: AsyncConnection, row: Row[Any]) -> Record:
@@ -64,10 +63,10 @@ async def record_of(connection: AsyncConnection, row: Row[Any]) -> Record:
 async def counts(connection: AsyncConnection, person_id: UUID) -> dict[str, int]:
     """How many rows name a person, by place: what a merge would take along."""
     found = {}
-    for place in (*PLACES, WARD, GUARDIAN):
+    for place in (*PLACES, GUARDIAN, WARD):
         query = select(func.count()).select_from(place.table).where(place.whose == person_id)
         if number := await connection.scalar(query):
-            found[str(place)] = number
+            found[place.noun] = number
     return found
 
 
@@ -76,21 +75,21 @@ async def go_over(connection: AsyncConnection, *, merged: UUID, survivor: UUID) 
     went: dict[str, list[Any]] = {}
     for place in PLACES:
         moved = update(place.table).where(place.whose == merged).values({place.column: survivor})
-        went[str(place)] = list((await connection.execute(moved.returning(place.table.c.id))).scalars())
+        went[place.noun] = list((await connection.execute(moved.returning(place.table.c.id))).scalars())
     there = guardian.alias()
     same_day = exists().where(there.c.person_id == survivor, there.c.since == guardian.c.since)
-    wards = update(guardian).where(guardian.c.person_id == merged, ~same_day).values(person_id=survivor)
-    went[str(WARD)] = list((await connection.execute(wards.returning(guardian.c.since))).scalars())
-    named = update(guardian).where(guardian.c.guardian_id == merged).values(guardian_id=survivor)
-    rows = await connection.execute(named.returning(guardian.c.person_id, guardian.c.since))
-    went[str(GUARDIAN)] = [list(row) for row in rows]
+    named = update(guardian).where(guardian.c.person_id == merged, ~same_day).values(person_id=survivor)
+    went[GUARDIAN.noun] = list((await connection.execute(named.returning(guardian.c.since))).scalars())
+    wards = update(guardian).where(guardian.c.guardian_id == merged).values(guardian_id=survivor)
+    rows = await connection.execute(wards.returning(guardian.c.person_id, guardian.c.since))
+    went[WARD.noun] = [list(row) for row in rows]
     like = conflict.alias()
     known = exists().where(
         like.c.person_id == survivor, like.c.kind == conflict.c.kind, like.c.proposed == conflict.c.proposed
     )
     still = and_(conflict.c.person_id == merged, conflict.c.status == "open")
     moved = update(conflict).where(still, ~known).values(person_id=survivor)
-    went[str(CONFLICT)] = list((await connection.execute(moved.returning(conflict.c.id))).scalars())
+    went[CONFLICT.noun] = list((await connection.execute(moved.returning(conflict.c.id))).scalars())
     return went
 
 
@@ -106,13 +105,13 @@ async def give_back(
 ) -> None:
     """Give back what went over and is still the survivor's."""
     for place in (*PLACES, CONFLICT):
-        ids = literal([UUID(each) for each in went.get(str(place), ())], ARRAY(Uuid))
+        ids = literal([UUID(each) for each in went.get(place.noun, ())], ARRAY(Uuid))
         mine = update(place.table).where(place.table.c.id == any_(ids), place.whose == survivor)
         await connection.execute(mine.values({place.column: merged}))
-    for since in went.get(str(WARD), ()):
+    for since in went.get(GUARDIAN.noun, ()):
         mine = update(guardian).where(guardian.c.person_id == survivor, guardian.c.since == date.fromisoformat(since))
         await connection.execute(mine.values(person_id=merged))
-    for ward, since in went.get(str(GUARDIAN), ()):
+    for ward, since in went.get(WARD.noun, ()):
         mine = update(guardian).where(guardian.c.person_id == UUID(ward), guardian.c.since == date.fromisoformat(since))
         await connection.execute(mine.where(guardian.c.guardian_id == survivor).values(guardian_id=merged))
 

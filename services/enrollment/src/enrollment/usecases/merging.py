@@ -114,7 +114,7 @@ async def _tell_whose(tx: Transaction, event: type[Merge], survivor: Row[Any], m
 async def _tell_circumstances(tx: Transaction, owner: Row[Any], went: Mapping[str, Sequence[Any]]) -> None:
     """Tell what has days of its own as its owner's, under the next revision."""
     for name, sort in SORTS.items():
-        for row in await merges.circumstances(tx.connection, sort.table, went.get(f"{name}.person_id", ())):
+        for row in await merges.circumstances(tx.connection, sort.table, went.get(name, ())):
             event = sort.recorded if row.void_reason is None else sort.voided
             tx.emit(event.model_validate({**row._asdict(), sort.id_name: row.id, "pool": owner.pool}))
 
