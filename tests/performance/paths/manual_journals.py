@@ -15,7 +15,7 @@ from tests.performance.ground import COUNTY, POOL, Ground
 from tests.performance.paths.postings import CLIENTS, tpc_b
 from tests.support.running import Running
 
-SIZES = (200, 800)
+SIZES = (80, 320)
 QUICK = 40
 
 TEMPLATE = {"name": "interest.received", "county": COUNTY, "amount_fen": 500}
