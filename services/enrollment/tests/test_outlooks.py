@@ -62,6 +62,25 @@ async def test_a_group_is_counted_among_those_who_are_insured(outlooks: Outlooks
     assert counted.groups == {"heavy": {(COUNTY, "employee", "male", 76): 1}, "light": {}}
 
 
+async def test_whoever_is_known_by_a_merged_record_counts_once(
+    enrollment: Running, outlooks: Outlooks, enrol: Enrol
+) -> None:
+    survivor = await enrol(1, coverage={"start": "2026-06-01"})
+    merged = await enrol(2, coverage={"end": "2026-05-31"})
+    entered = await enrollment.post(
+        "/merges",
+        enrollment.token(Role.ENROLLMENT_CLERK),
+        {"survivor_id": survivor["person_id"], "merged_id": merged["person_id"], "reason": "重复登记"},
+    )
+    assert entered.status_code == 201, entered.text
+    other = enrollment.token(Role.ENROLLMENT_CLERK, subject="another")
+    approved = await enrollment.post(f"/merges/{entered.json()['merge_id']}/approval", other, {})
+    assert approved.status_code == 200, approved.text
+    counted = await outlooks.count(pool=POOL, on=DAY, groups={"heavy": [UUID(merged["person_id"])]})
+    assert sum(counted.people.values()) == 1
+    assert sum(counted.groups["heavy"].values()) == 1
+
+
 async def test_the_first_year_is_the_simulations_own_to_the_fen(
     enrollment: Running, outlooks: Outlooks, enrol: Enrol
 ) -> None:

@@ -23,6 +23,7 @@ from enrollment.domain.simulation import YEARS_AFTER, YEARS_BEFORE, Charged, cha
 from enrollment.storage import ages
 from enrollment.storage import population as stored
 from enrollment.storage.identities import Identities
+from enrollment.storage.merge_tables import MERGED
 from enrollment.usecases.territories import SUPPLIED
 
 Alike = tuple[str, str, str, int]  # county, category, sex, age in whole years
@@ -59,8 +60,10 @@ class Outlooks:
         """How many people are insured on a day, and how many of them are in each of the groups."""
         people: Counter[Alike] = Counter()
         within: dict[str, Counter[Alike]] = {name: Counter() for name in groups}
-        of = {person: name for name, persons in groups.items() for person in persons}
         async with self._database.read() as connection:
+            # Others may still know somebody by a record that was merged.
+            survivors = await MERGED.survivors(connection, [each for persons in groups.values() for each in persons])
+            of = {survivors.get(person, person): name for name, persons in groups.items() for person in persons}
             async for block in ages.insured(connection, pool=pool, on=on):
                 for person, alike in await asyncio.to_thread(self._opened, block, on):
                     people[alike] += 1
