@@ -51,7 +51,7 @@ def told(lines: list[Line], entries: list[Entry]) -> list[Match]:
 
 
 @given(lines=some_lines(), entries=some_entries(), seed=st.integers())
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_the_order_in_which_things_come_decides_nothing(lines: list[Line], entries: list[Entry], seed: int) -> None:
     expected = {match.key for match in told(lines, entries)}
     shuffled = random.Random(seed)
@@ -61,7 +61,7 @@ def test_the_order_in_which_things_come_decides_nothing(lines: list[Line], entri
 
 
 @given(lines=some_lines(), entries=some_entries())
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_everything_stands_in_one_match_at_most_and_both_sides_come_to_the_same(
     lines: list[Line], entries: list[Entry]
 ) -> None:
@@ -74,7 +74,7 @@ def test_everything_stands_in_one_match_at_most_and_both_sides_come_to_the_same(
 
 
 @given(lines=some_lines(), entries=some_entries())
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_nothing_is_left_that_one_line_and_one_entry_agree_on(lines: list[Line], entries: list[Entry]) -> None:
     found = told(lines, entries)
     lines_left = {line.id: line for line in lines}.keys() - {each.id for match in found for each in match.lines}
