@@ -61,15 +61,18 @@ class CountedInSql:
     words: Mapping[str, str]
 
     @classmethod
-    def by(cls, rule: ContributionRule) -> Self:
+    def by(cls, rule: ContributionRule, *, number: int = 0) -> Self:
+        """A rule as SQL; of several in one statement each has a `number` of its own in its parameters' names."""
         amounts = _amounts(rule)
         by_payer: dict[tuple[str, str], list[str]] = {}
         for share, amount in zip(rule.shares, amounts, strict=True):
             for payer, paid in _paid(share, amount):
                 by_payer.setdefault((payer.payer, payer.clause), []).append(paid)
         columns = [f"CAST({' + '.join(paid)} AS bigint) AS p{n}" for n, paid in enumerate(by_payer.values())]
+        words = {f"w{number}_{n}": _opened_part(payer) for n, (payer, _) in enumerate(by_payer)}
         each = [
-            f"CASE WHEN part.p{n} > 0 THEN CAST(:w{n} AS text) || part.p{n} || '}}' END" for n in range(len(by_payer))
+            f"CASE WHEN part.p{n} > 0 THEN CAST(:{word} AS text) || part.p{n} || '}}' END"
+            for n, word in enumerate(words)
         ]
         return cls(
             base="candidate.base_fen" if rule.needs_base else "CAST(NULL AS bigint)",
@@ -77,12 +80,8 @@ class CountedInSql:
             amounts=f"CROSS JOIN LATERAL (SELECT {', '.join(columns) or '1'} OFFSET 0) AS part",
             total=" + ".join(f"part.p{n}" for n in range(len(by_payer))) or "0",
             parts=f"CAST('[' || concat_ws(', ', {', '.join(each) or 'NULL'}) || ']' AS jsonb)",
-            words={f"w{n}": _opened_part(payer) for n, (payer, _) in enumerate(by_payer)},
+            words=words,
         )
-
-
-def _part_json(n: int) -> str:
-    return f"CASE WHEN part.p{n} > 0 THEN CAST(:w{n} AS text) || part.p{n} || '}}' END"
 
 
 def _opened_part(payer: str) -> str:

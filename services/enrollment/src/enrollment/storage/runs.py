@@ -41,7 +41,7 @@ _CASES = text("SELECT DISTINCT category, county, marks, family_account FROM cand
 _OF_RULE = """
     FROM candidate
     JOIN jsonb_to_recordset(CAST(:cases AS jsonb)) AS counted
-        (category text, county text, marks jsonb, family_account boolean)
+        (category text, county text, marks jsonb, family_account boolean, number int, rule_id uuid, period text)
         ON counted.category = candidate.category AND counted.county = candidate.county
         AND counted.marks = candidate.marks AND counted.family_account = candidate.family_account
 """
@@ -101,29 +101,44 @@ async def without_base(connection: AsyncConnection, cases: Sequence[Row[Any]]) -
 
 
 async def add_dues(
-    connection: AsyncConnection, run: Row[Any], rule: ContributionRule, cases: Sequence[Row[Any]]
+    connection: AsyncConnection, run: Row[Any], cases: Mapping[ContributionRule, Sequence[Row[Any]]]
 ) -> int:
-    """Store what a rule finds due from everybody in these positions, once a person and period; how many were new."""
-    rule_id = new_id()
-    kept = {"id": rule_id, "pack_version": rule.pack_version, "rule": rule_as_json(rule)}
-    await insert_rows(connection, due_rule, [kept])
-    counted = CountedInSql.by(rule)
+    """Store what each rule finds due from everybody in its positions, once a person and period; how many were new."""
+    if not cases:
+        return 0
+    kept = [{"id": new_id(), "pack_version": rule.pack_version, "rule": rule_as_json(rule)} for rule in cases]
+    await insert_rows(connection, due_rule, kept)
+    counted: list[str] = []
+    words: dict[str, str] = {}
+    positions: list[dict[str, Any]] = []
+    for number, (rule, of_rule) in enumerate(cases.items()):
+        by = CountedInSql.by(rule, number=number)
+        counted.append(
+            f"SELECT {by.base}, {by.total}, {by.parts} FROM (SELECT) AS one {by.amounts}"  # noqa: S608 (names are ours)
+            f" WHERE counted.number = {number} AND {by.base_there}"
+        )
+        words.update(by.words)
+        shared = {"number": number, "rule_id": str(kept[number]["id"]), "period": rule.period}
+        positions += [{**case._mapping, **shared} for case in of_rule]
+    # All in one statement: what is proved of its dues is proved once.
     statement = text(
         f"""
         INSERT INTO due (person_id, period, run_id, county, category, base_fen, due_fen, parts, rule_id)
-        SELECT candidate.person_id, :period, :run, candidate.county, candidate.category,
-            {counted.base}, {counted.total}, {counted.parts}, :rule
-        {_OF_RULE} {counted.amounts}
-        WHERE {counted.base_there} AND NOT (
+        SELECT candidate.person_id, counted.period, :run, candidate.county, candidate.category,
+            owed.base_fen, owed.due_fen, owed.parts, counted.rule_id
+        {_OF_RULE}
+        CROSS JOIN LATERAL ({" UNION ALL ".join(counted)}) AS owed (base_fen, due_fen, parts)
+        WHERE NOT (
             candidate.person_id IN (SELECT survivor_id FROM merged_person) AND EXISTS (
-                SELECT FROM merged_person AS twin JOIN due ON due.person_id = twin.person_id AND due.period = :period
+                SELECT FROM merged_person AS twin
+                JOIN due ON due.person_id = twin.person_id AND due.period = counted.period
                 WHERE twin.survivor_id = candidate.person_id
             )
         )
         ON CONFLICT (person_id, period) DO NOTHING
         """  # noqa: S608 (names are ours)
     )
-    asked = {"period": rule.period, "run": run.id, "rule": rule_id, "cases": _as_json(cases), **counted.words}
+    asked = {"run": run.id, "cases": json.dumps(positions), **words}
     return (await connection.execute(statement, asked)).rowcount
 
 

@@ -120,11 +120,9 @@ class ContributionRuns:
             for case in await runs.cases(tx.connection):
                 if (rule := _rule(pack, case, month)) is not None:
                     rules[rule].append(case)
-            added, without_base = 0, list[UUID]()
-            for rule, counted in rules.items():
-                added += await runs.add_dues(tx.connection, run, rule, counted)
-                if rule.needs_base:
-                    without_base += await runs.without_base(tx.connection, counted)
+            added = await runs.add_dues(tx.connection, run, rules)
+            on_bases = [case for rule, counted in rules.items() if rule.needs_base for case in counted]
+            without_base = await runs.without_base(tx.connection, on_bases)
             run = await runs.sum_up(tx.connection, run.id)
             after = {"persons": run.persons, "due_fen": run.due_fen, "added": added, "pack_version": pack.version}
             tx.record(AuditEntry("contribution_run.counted", "contribution_run", run.id, after=after))
