@@ -83,6 +83,21 @@ async def test_a_county_suspends_its_own_people_alone(enrollment: Running, enrol
     assert (await enrollment.post(f"{at}/arrears/suspension", elsewhere, {"start": "2026-07-01"})).status_code == 404
 
 
+async def test_whoever_moved_is_the_new_countys_and_owes_the_old_one_still(
+    enrollment: Running, enrol: Enrol, clerk: Who
+) -> None:
+    moved, stayed = [(await enrol(n, county="211122"))["person_id"] for n in (1, 2)]
+    at = await run(enrollment, clerk)
+    assert (await enrollment.post(f"/persons/{moved}/details", clerk, {"county": "211102"})).status_code == 200
+    old, new = (enrollment.token(Role.ENROLLMENT_CLERK, region=county) for county in ("211122", "211102"))
+    suspended = await suspend(enrollment, old, at)
+    assert (suspended["persons"], suspended["left"]) == (1, 1)
+    assert [str(each.person_id) for each in await enrollment.told(CoverageSuspended)] == [stayed]
+    await suspend(enrollment, clerk, at)
+    assert (await enrollment.post(f"{at}/arrears/resumption", new, {"end": "2026-07-01"})).status_code == 404
+    assert (await resume(enrollment, clerk, at))["persons"] == 0
+
+
 async def test_a_suspension_ends_today_or_before(enrollment: Running, enrol: Enrol, clerk: Who) -> None:
     await enrol(1)
     at = await run(enrollment, clerk)

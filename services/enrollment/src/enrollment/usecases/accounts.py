@@ -1,6 +1,6 @@
 """A person's contribution account: what is owed, what was paid, what is still open, period by period."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -78,22 +78,32 @@ Owing = tuple[accounts.Account, Sequence[Cell]]
 
 @dataclass(frozen=True, slots=True)
 class OpenRun:
-    """A run with the cells in which something is still open; a cell that is full in total owes nothing more."""
+    """A run with the cells in which something is still open; a cell that is full in total owes nothing more.
+
+    `seen` are those of them that the caller may see: whoever moved owes some of a run to another county.
+    """
 
     run_id: UUID
     scope: Scope
     open: Mapping[CellKey, CellTotal]
+    seen: Collection[CellKey]
 
     @property
     def nameless_fen(self) -> int:
-        return sum(total.received_fen - total.named_fen for total in self.open.values())
+        return sum(self.open[key].received_fen - self.open[key].named_fen for key in self.seen)
 
     async def owing(self, connection: AsyncConnection, ids: Sequence[UUID]) -> list[Owing]:
-        """Those of these persons who still owe something, with the cells in which they do."""
+        """Those of these persons who still owe something that the caller may see, with the cells in which they do."""
+        return await self._owing(connection, ids, self.seen)
+
+    async def in_arrears(self, connection: AsyncConnection, ids: Sequence[UUID]) -> set[UUID]:
+        """Those of these persons who still owe something, wherever."""
+        return {account.person_id for account, _ in await self._owing(connection, ids, self.open)}
+
+    async def _owing(self, connection: AsyncConnection, ids: Sequence[UUID], keys: Collection[CellKey]) -> list[Owing]:
         found = (await accounts.of_run(connection, self.run_id, ids)).values()
         owed = [
-            (each, [cell for cell in each.cells if cell.key in self.open and cell.outstanding_fen > 0])
-            for each in found
+            (each, [cell for cell in each.cells if cell.key in keys and cell.outstanding_fen > 0]) for each in found
         ]
         return [(each, cells) for each, cells in owed if cells]
 
@@ -108,14 +118,15 @@ class OpenRun:
 
 
 async def open_run(connection: AsyncConnection, run_id: UUID, caller: Caller) -> OpenRun:
-    """What of a run is open in the caller's scope; NotFound where none of it is his."""
+    """What of a run is open; NotFound where none of it is in the caller's scope."""
     run = await runs.get(connection, run_id)
     seen = await runs.totals(connection, run_id, caller.scope)
     if run is None or not (seen or caller.scope.covers(pool=run.pool)):
         raise unknown_run()
     totals = await accounts.totals(connection, run_id)
+    still_open = {key: total for key, total in totals.items() if total.outstanding_fen > 0}
     of_caller = {CellKey(each.county, each.category, each.payer) for each in seen}
-    return OpenRun(run_id, caller.scope, {key: totals[key] for key in of_caller if totals[key].outstanding_fen > 0})
+    return OpenRun(run_id, caller.scope, still_open, of_caller & still_open.keys())
 
 
 class Accounts:

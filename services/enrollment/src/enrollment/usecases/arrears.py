@@ -43,12 +43,14 @@ class Arrears:
             run = await open_run(tx.connection, run_id, caller)
             changed, left = 0, 0
             async for page in run.pages(tx.connection):
-                ids = sorted({account.person_id for account, _ in page})
+                # Whoever moved to another county since is that county's to suspend.
+                owing = {account.person_id for account, _ in page}
+                ids = sorted(row.id for row in await persons.get(tx.connection, owing, caller.scope))
                 await persons.lock_records(tx.connection, ids, caller.scope)
                 reason = f"欠缴{page[0][0].period}长期护理保险费"
                 made = await arrears.suspend(tx.connection, ids, run_id=run_id, start=start, reason=reason)
                 await _told(tx, CoverageSuspended, made, {"run_id": run_id, "start": start, "reason": reason})
-                changed, left = changed + len(made), left + len(ids) - len(made)
+                changed, left = changed + len(made), left + len(owing) - len(made)
             return tx.answer(ArrearsChange(run_id=run_id, persons=changed, left=left))
 
     async def resume(self, *, caller: Caller, asked: AskedChange, run_id: UUID, end: date) -> ArrearsChange:
@@ -60,7 +62,7 @@ class Arrears:
             changed, left, at = 0, 0, runs.FIRST_ID
             while ids := await _suspended(tx, run_id, caller, after=at):
                 at = ids[-1]
-                still = {account.person_id for account, _ in await run.owing(tx.connection, ids)}
+                still = await run.in_arrears(tx.connection, ids)
                 paid = [each for each in ids if each not in still]
                 await persons.lock_records(tx.connection, paid, caller.scope)
                 ended = await arrears.resume(tx.connection, paid, run_id=run_id, end=end)
