@@ -14,7 +14,7 @@ from changhu_policies import Pack, PolicyMissing, PolicyNotInForce
 from settlement.domain.adjudication import Line, adjudicate
 from settlement.domain.facts import Facts, Service
 from settlement.domain.findings import stops
-from settlement.domain.limits import limit_period
+from settlement.domain.limits import limit_period, of_one_kind
 
 PERIODS_KEPT_MAX = 5_000  # days of the packs in use
 
@@ -36,11 +36,11 @@ class Decision:
 @lru_cache(maxsize=PERIODS_KEPT_MAX)
 def period_of(pack: Pack, day: date) -> DateRange:
     """The days that are decided together with `day`."""
-    month = Month.of(day).days
     try:
-        return month if day < pack.start else limit_period(pack, day) or month
+        shared = None if day < pack.start else limit_period(pack, day)
     except PolicyMissing:
-        return month
+        shared = None
+    return shared or of_one_kind(pack, day, Month.of(day).days)
 
 
 def decide(*, pack: Pack, facts: Facts, days: DateRange) -> Decision:

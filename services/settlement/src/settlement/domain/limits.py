@@ -1,16 +1,17 @@
 """A limit is a statistic of an earlier year, its part for the period, a ratio for the level: rounded once."""
 
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 
 from changhu_common.money import round_half_up, yuan
 from changhu_common.periods import DateRange, Month
-from changhu_policies import Pack, Value
+from changhu_policies import Pack, PolicyMissing, Value
 from changhu_policies.parameters import NO_LEVEL
 
 from settlement.domain.facts import Coverage, Facts, Grade
 from settlement.domain.findings import Finding, informs
 
+ONE_DAY = timedelta(days=1)
 LIMITS_KEPT_MAX = 20_000  # days × levels of the packs in use
 
 
@@ -56,7 +57,39 @@ def limit_period(pack: Pack, day: date) -> DateRange | None:
     period = pack.value("benefit.limit.period", on=day).value
     if period == "none":
         return None
-    return Month.of(day).days if period == "month" else DateRange(date(day.year, 1, 1), date(day.year, 12, 31))
+    whole = Month.of(day).days if period == "month" else DateRange(date(day.year, 1, 1), date(day.year, 12, 31))
+    return of_one_kind(pack, day, whole)
+
+
+def of_one_kind(pack: Pack, day: date, whole: DateRange) -> DateRange:
+    """The days of `whole` around `day` for which `benefit.limit.period` says the same: where it changes, a period ends.
+
+    So no two periods share a day, also where the rules begin, or change from months to years, within a year.
+    """
+    assert whole.end is not None
+    first, last, kind = whole.start, whole.end, _kind(pack, day)
+    said = list(pack.tables["benefit.limit.period"])
+    changes = {
+        pack.start,
+        *(value.start for value in said),
+        *(value.end + ONE_DAY for value in said if value.end < last),
+    }
+    for change in sorted(changes):
+        if first < change <= day and _kind(pack, change - ONE_DAY) != kind:
+            first = change
+        if day < change <= last and _kind(pack, change) != kind:
+            last = change - ONE_DAY
+    return DateRange(first, last)
+
+
+def _kind(pack: Pack, day: date) -> str:
+    if day < pack.start:
+        return "not_in_force"
+    try:
+        found = pack.find("benefit.limit.period", on=day)
+    except PolicyMissing:
+        return "missing"
+    return "missing" if found is None else str(found.value)
 
 
 def limit_at_the_end(pack: Pack, facts: Facts, days: DateRange) -> int | None:
