@@ -106,6 +106,17 @@ async def test_months_of_reserve_rest_on_the_whole_months_before(ledger: Running
     assert (await asked(ledger, "reports/reserve", on="2026-07-31"))["months"] is None
 
 
+async def test_a_file_of_the_reserve_says_what_the_report_says(ledger: Running) -> None:
+    await ledger.hear(contribution(50_000, paid_on=date(2026, 10, 28)), payment(6_000, paid_on=date(2026, 10, 20)))
+    who, params = ledger.token(Role.AUDITOR), {"on": "2026-10-15"}
+    told = await asked(ledger, "reports/reserve", **params)
+    answer = await ledger.get(f"/pools/{POOL}/reports/reserve", who, **params, format="xlsx")
+    sheet = fastexcel.read_excel(answer.content).load_sheet(0, header_row=None).to_polars()
+    (row,) = [row for row in sheet.rows() if row[0] == "2026-10-15"]
+    assert (float(row[4]), row[5]) == (told["surplus_fen"] / 100, told["months"])
+    assert "2026-10" not in {row[0] for row in sheet.rows()}
+
+
 @pytest.mark.parametrize(
     ("path", "params"),
     [

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Query, Response
 
 from fund_ledger.api.files import Form, Made, as_file
 from fund_ledger.api.paper.reports import county_charts, month_charts
-from fund_ledger.api.tables import Table, detail_table, months_table, report_table
+from fund_ledger.api.tables import Table, detail_table, months_table, report_table, reserve_table
 from fund_ledger.domain.reports import Split
 from fund_ledger.usecases.months import MONTHS_MAX, MonthlyReports, Months
 from fund_ledger.usecases.reports import RESERVE_MONTHS, Days, Detail, Part, Report, Reports, Reserve
@@ -142,15 +142,17 @@ def reports_router(reports: Reports, monthly: MonthlyReports, clock: Clock) -> A
 
     @router.get("/pools/{pool}/reports/reserve", response_model=Reserve)
     async def reserve(caller: Reader, pool: str, on: Day | None = None, format: Form = "json") -> Reserve | Response:
-        """Months of reserve (基金可支付月数) on a day; as a file the months that it rests on."""
+        """Months of reserve (基金可支付月数) on a day; as a file with the whole months that it rests on."""
         day = on or clock.today()
+        told = await reports.reserve(caller=caller, pool=pool, on=day)
         if format == "json":
-            return await reports.reserve(caller=caller, pool=pool, on=day)
-        last = Month.of(day)
+            return told
+        month = Month.of(day)
         found = await monthly.months(
-            caller=caller, pool=pool, since=last.plus(1 - RESERVE_MONTHS), until=last, part=Part()
+            caller=caller, pool=pool, since=month.plus(-RESERVE_MONTHS), until=month.plus(-1), part=Part()
         )
-        return await as_file(format, [months_table(found)], Made(caller.name, clock.now()), month_charts(found))
+        table = _drawn_later(reserve_table(told, found), found.anchor)
+        return await as_file(format, [table], Made(caller.name, clock.now()), month_charts(found))
 
     return router
 

@@ -4,7 +4,7 @@ An amount is a `Fen` and is shown in yuan; everything else is shown as it is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from changhu_policies.vocabulary import SCHEMES, STATUSES
 from fund_ledger.domain.reports import RESULT, Group
 from fund_ledger.usecases.books import TrialBalance
 from fund_ledger.usecases.months import Months
-from fund_ledger.usecases.reports import Detail, Report
+from fund_ledger.usecases.reports import Detail, Report, Reserve
 
 
 class Fen(int):
@@ -190,6 +190,20 @@ def months_table(told: Months) -> Table:
         rows.append(Row(["合计", *sums, last.reserve], strong=True))
     days = f"{told.since} 至 {told.until}"
     return Table("月度收支与基金可支付月数", told.pool, days, columns, rows, notes, told.anchor)
+
+
+def reserve_table(told: Reserve, months: Months) -> Table:
+    """What is told of the reserve on a day, below the whole months that it rests on."""
+    table = months_table(months)
+    counted = f"此前 {told.months_counted} 个整月" if told.months_counted else "此前没有整月"
+    return replace(
+        table,
+        title="基金可支付月数",
+        days=f"截至 {told.on}",
+        rows=[*table.rows, Row([f"{told.on}", None, None, None, Fen(told.surplus_fen), told.months], strong=True)],
+        notes=[*table.notes, f"{told.on} 的可支付月数：当日累计结余÷整月的月均支出，不含当月；{counted}。"],
+        anchor=told.anchor,
+    )
 
 
 def _days(since: Any, until: Any) -> str:

@@ -99,6 +99,7 @@ class Reserve:
     expense_fen: int
     months_counted: int
     months: str | None
+    anchor: str | None
 
 
 class Reports:
@@ -228,6 +229,7 @@ class Reports:
                 with_carries=False,
                 scope=caller.scope,
             )
+            anchor = await anchor_of(connection, pool)
         surplus = -sum(each.fen for each in stands if kinds[each.account] in {"balance", "income", "expense"})
         expense = sum(each.fen for each in spent if kinds[each.account] == "expense")
         counted = max((month.year - begins.year) * 12 + month.number - begins.number, 0)
@@ -239,6 +241,7 @@ class Reports:
             expense_fen=expense,
             months_counted=counted,
             months=written_months(months),
+            anchor=anchor,
         )
 
 
