@@ -228,6 +228,19 @@ async def test_a_deficit_is_covered_by_the_countys_surplus_first_and_then_by_its
     await assert_kept(ledger, pool=CLEARED)
 
 
+async def test_a_surplus_that_was_booked_within_the_year_covers_the_deficit_of_that_year(ledger: Running) -> None:
+    entering, approving = [ledger.token(Role.ACCOUNTANT, region=CLEARED, subject=who) for who in ("zhang", "li")]
+    lines = [{"account": a, "county": POOR, "amount_fen": fen} for a, fen in (("1003", 1000), ("3001", -1000))]
+    opening = {"title": "期初", "happened_on": "2026-03-01", "reason": "r", "attachment": "a", "lines": lines}
+    draft = (await ledger.post(f"/pools/{CLEARED}/drafts", entering, opening)).json()
+    await ledger.post(f"/drafts/{draft['draft_id']}/approval", approving, {})
+    await ledger.hear(*in_pool(POOR, 2026, 100, 180))
+    await close_through(ledger, "2026-03", "2026-12", pool=CLEARED)
+    (poor,) = [each for each in (await clearing(ledger, 2026))["counties"] if each["county"] == POOR]
+    assert (poor["surplus_before_fen"], poor["from_surplus_fen"], poor["claim_fen"]) == (1000, 80, 0)
+    assert poor["surplus_after_fen"] == -(await by_county(ledger, "2026-12-31"))[POOR, "3001"] == 920
+
+
 async def test_a_pool_whose_rules_say_nothing_of_clearing_has_none(ledger: Running) -> None:
     answer = await ledger.get(f"/pools/{POOL}/clearings/2026", ledger.token(Role.AUDITOR))
     assert answer.status_code == 404

@@ -20,7 +20,7 @@ CLAIM = "1101"
 
 @dataclass(frozen=True, slots=True)
 class CountyClearing:
-    """One county's year in fen. The surplus before the year may be negative where claims are still open."""
+    """One county's year in fen. The surplus before its result may be negative where claims are still open."""
 
     county: str
     income_fen: int
@@ -36,13 +36,14 @@ def cleared(
     *,
     pool: str,
     counties: Iterable[str],
-    year: Iterable[BookBalance],
-    before: Iterable[BookBalance],
+    year: Sequence[BookBalance],
+    before: Sequence[BookBalance],
     kinds: Mapping[str, str],
 ) -> list[CountyClearing]:
-    """Each county's clearing: from the year's income and expense and the surplus (credit) before it.
+    """Each county's clearing: from the year's income and expense and the surplus (credit) before them.
 
-    Money of the pool itself belongs to no county and covers none.
+    A surplus that was booked within the year, as an opening balance is, covers its deficit too; the year
+    is told without its own year end. Money of the pool itself belongs to no county and covers none.
     """
     income: dict[str, int] = {}
     expense: dict[str, int] = {}
@@ -51,7 +52,7 @@ def cleared(
         if side is not None:
             side[each.county] = side.get(each.county, 0) + each.fen
     surplus: dict[str, int] = {}
-    for each in before:
+    for each in (*before, *year):
         if each.account == SURPLUS:
             surplus[each.county] = surplus.get(each.county, 0) - each.fen
     told = []
