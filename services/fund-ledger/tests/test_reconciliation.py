@@ -208,6 +208,19 @@ async def test_an_account_begins_in_an_open_month(ledger: Running) -> None:
     assert (refused.status_code, refused.json()["code"]) == (409, "bank_account.period_closed")
 
 
+async def test_an_account_ends_in_an_open_month(ledger: Running) -> None:
+    account_id = await registered(ledger)
+    await ledger.hear(contribution(600, received_on=DAY))
+    await told(ledger, account_id, [Moved(DAY, 600), Moved(LAST, -600)])
+    (line,) = (await ledger.get(f"/pools/{POOL}/bank-lines", accountant(ledger), matched=False)).json()["lines"]
+    body = {"template": "bank_charge.paid", "county": COUNTY, "reason": "扣收", "attachment": "回单"}
+    draft = (await ledger.post(f"/bank-lines/{line['line_id']}/draft", accountant(ledger), body)).json()
+    await ledger.post(f"/drafts/{draft['draft_id']}/approval", accountant(ledger, "li"), {})
+    assert (await close(ledger)).status_code == 200
+    refused = await ledger.post(f"/bank-accounts/{account_id}/closing", accountant(ledger), {"until": str(LAST)})
+    assert (refused.status_code, refused.json()["code"]) == (409, "bank_account.end_period_closed")
+
+
 HEAD = "县区,参保类别,入库月份,资金来源,金额"
 
 

@@ -31,6 +31,7 @@ from tests.support.running import Running
 JULY = {"since": "2026-07-01", "until": "2026-07-31"}
 DAY, LATER = date(2026, 7, 6), date(2026, 7, 20)
 TWO = [Moved(DAY, 100_00, "R1", "E1", "某某公司", "保费"), Moved(LATER, -30_00, "R2")]
+EMPTIED = [TWO[0], Moved(LATER, -100_00, "R2")]
 
 
 @pytest.fixture(autouse=True)
@@ -252,16 +253,28 @@ async def test_a_gap_between_statements_is_told(ledger: Running) -> None:
     assert (listed.json()["gaps"], listed.json()["missing_since"]) == ([gap], "2026-07-11")
 
 
+async def closing(ledger: Running, account_id: str, until: str) -> httpx.Response:
+    return await ledger.post(f"/bank-accounts/{account_id}/closing", ledger.token(Role.ACCOUNTANT), {"until": until})
+
+
 async def test_a_closed_account_has_no_later_statements(ledger: Running) -> None:
     account_id = await registered(ledger)
-    await told(ledger, account_id, TWO, until=date(2026, 7, 20))
-    who = ledger.token(Role.ACCOUNTANT)
-    early = await ledger.post(f"/bank-accounts/{account_id}/closing", who, {"until": "2026-07-19"})
-    assert code(early) == (422, "input.invalid")
-    closed = await ledger.post(f"/bank-accounts/{account_id}/closing", who, {"until": "2026-07-20"})
-    assert closed.json()["until"] == "2026-07-20"
+    await told(ledger, account_id, EMPTIED, until=date(2026, 7, 20))
+    assert code(await closing(ledger, account_id, "2026-07-19")) == (422, "input.invalid")
+    assert (await closing(ledger, account_id, "2026-07-20")).json()["until"] == "2026-07-20"
     answer = await load(ledger, account_id, table([]), **JULY, opening_fen=0, closing_fen=0)
     assert code(answer) == (422, "input.invalid")
+
+
+async def test_an_account_is_closed_once_and_when_its_bank_says_that_nothing_is_left(ledger: Running) -> None:
+    account_id = await registered(ledger)
+    assert code(await closing(ledger, account_id, "2026-07-20")) == (409, "bank_account.not_settled")
+    await told(ledger, account_id, EMPTIED[:1], until=date(2026, 7, 10))
+    assert code(await closing(ledger, account_id, "2026-07-10")) == (409, "bank_account.not_settled")
+    await told(ledger, account_id, EMPTIED[1:], since=date(2026, 7, 11), until=LATER, opening_fen=100_00)
+    assert code(await closing(ledger, account_id, "2026-12-31")) == (409, "bank_account.not_settled")
+    assert (await closing(ledger, account_id, "2026-07-20")).status_code == 200
+    assert code(await closing(ledger, account_id, "2026-08-31")) == (409, "bank_account.closed")
 
 
 async def test_what_was_taken_is_never_changed(ledger: Running) -> None:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from changhu_common.errors import Conflict, FieldError, InvalidInput
+from changhu_common.money import yuan
 
 from fund_ledger.domain.statement_rows import plain_number
+from fund_ledger.domain.statements import KnownStatement
 
 # Letters too: not every number is a domestic one (ISO 13616 has 34 places).
 _NUMBER = re.compile(r"[0-9A-Z]{6,34}")
@@ -35,6 +37,27 @@ class StartsInClosedPeriod(Conflict):
 
     code = "bank_account.period_closed"
     title = "起始日所属期间已结账"
+
+
+class AccountClosed(Conflict):
+    """The day on which an account was closed is said once."""
+
+    code = "bank_account.closed"
+    title = "账户已销户"
+
+
+class AccountNotSettled(Conflict):
+    """An account ends where its bank says that nothing is left in it; until then it is compared."""
+
+    code = "bank_account.not_settled"
+    title = "账户尚未结清"
+
+
+class EndsInClosedPeriod(Conflict):
+    """What a closed month was compared with stays as it was."""
+
+    code = "bank_account.end_period_closed"
+    title = "销户日期所属期间已结账"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -76,4 +99,23 @@ def refuse_closed_start(*, since: date, open_from: date | None) -> None:
         raise StartsInClosedPeriod(
             f"{since:%Y-%m} 已结账; 起始日应为 {open_from} 或以后, 此前的未达账项可以手工勾对。",
             open_from=str(open_from),
+        )
+
+
+def refuse_closing(*, until: date, closed_on: date | None, open_from: date, last: KnownStatement | None) -> None:
+    """Refuse an end that its last statement does not bear out: nobody is to stop the comparison by a word."""
+    if closed_on is not None:
+        raise AccountClosed(f"账户已于 {closed_on} 销户, 销户日期不能更改; 请刷新账户列表。")
+    if until < open_from:
+        raise EndsInClosedPeriod(
+            f"{until:%Y-%m} 已结账; 销户日期应为 {open_from} 或以后, 请先导入到该日的对账单。", open_from=str(open_from)
+        )
+    if last is None or until > last.until:
+        raise AccountNotSettled(f"对账单没有到 {until}; 请先导入到销户日期为止的对账单。")
+    if until < last.until:
+        reason = f"已有到 {last.until} 为止的对账单"
+        raise InvalidInput(f"{reason}, 销户日期不能更早。", errors=[FieldError("until", reason)])
+    if last.closing_fen:
+        raise AccountNotSettled(
+            f"对账单 {until} 的期末余额为 {yuan(last.closing_fen)} 元; 请在余额转出后, 导入到转出日的对账单再销户。"
         )

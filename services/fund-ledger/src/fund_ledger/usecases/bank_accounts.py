@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from changhu_common.database import AskedChange, AuditEntry, Database
-from changhu_common.errors import FieldError, InvalidInput, NotFound
+from changhu_common.errors import NotFound
 from changhu_common.ids import new_id
 from changhu_common.roles import Caller, Scope
 from changhu_policies import load_pack, pools
@@ -19,11 +19,13 @@ from fund_ledger.domain.bank_accounts import (
     Place,
     checked_number,
     refuse_closed_start,
+    refuse_closing,
     refuse_divided,
 )
 from fund_ledger.storage import bank_accounts, books, statements
 from fund_ledger.storage.bank_secrets import BankSecrets
 from fund_ledger.usecases.books import refuse_other_pools
+from fund_ledger.usecases.matching import open_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +102,21 @@ class BankAccounts:
             return transaction.answer(_view(await account_in_scope(connection, caller.scope, account_id)))
 
     async def close(self, *, caller: Caller, asked: AskedChange, account_id: UUID, until: date) -> BankAccountView:
-        """Say on which day an account was closed at the bank (销户); after it no statement is expected."""
+        """Say on which day an account was closed at the bank (销户), empty; after it no statement is expected."""
         async with self._database.change(asked) as transaction:
             connection = transaction.connection
             row = await account_in_scope(connection, caller.scope, account_id)
-            await bank_accounts.hold(connection, row.pool, row.account)
-            told = await statements.of_account(connection, account_id)
-            last = max((each.until for each in told), default=row.since)
-            if until < last:
-                reason = f"已有到 {last} 为止的对账单"
-                raise InvalidInput(f"{reason}, 销户日期不能更早。", errors=[FieldError("until", reason)])
+            held = await bank_accounts.hold(connection, row.pool, row.account)
+            row = next(each for each in held if each.id == account_id)
+            known = map(statements.known, await statements.of_account(connection, account_id))
+            refuse_closing(
+                until=until,
+                closed_on=row.until,
+                open_from=await open_from(connection, row.pool),
+                last=max(known, key=lambda each: each.until, default=None),
+            )
             await bank_accounts.change(connection, account_id, until=until)
-            before = {"until": row.until}
+            before = {"until": None}
             transaction.record(AuditEntry("bank_account.closed", "bank_account", account_id, before, {"until": until}))
             return transaction.answer(_view(await account_in_scope(connection, caller.scope, account_id)))
 
