@@ -123,9 +123,23 @@ def test_nobody_is_disabled_more_than_wholly() -> None:
     assert middle(assumed=rising, years=5)[-1].disabled[GRADE] == pytest.approx(1_000)
 
 
-def test_an_assumed_benefit_stands_in_for_what_was_settled() -> None:
-    paying = assumptions(benefits=[Benefit(scheme="employees", grade=GRADE, fen=said(20_000), since=FIRST_YEAR + 1)])
-    assert [each.benefits_fen for each in middle(assumed=paying, years=3)] == [0, 200_000, 200_000]
+def paying(*steps: tuple[int, int], grade: str = GRADE) -> Assumptions:
+    """So many fen for one person, from so many years on."""
+    return assumptions(
+        benefits=[
+            Benefit(scheme="employees", grade=grade, fen=said(fen), since=FIRST_YEAR + later) for later, fen in steps
+        ]
+    )
+
+
+def test_an_assumed_benefit_stands_in_for_what_was_settled_from_its_year_on() -> None:
+    assert [each.benefits_fen for each in middle(assumed=paying((1, 20_000)), years=3)] == [600_000, 200_000, 200_000]
+
+
+def test_the_latest_assumed_benefit_of_a_grade_takes_the_place_of_those_before() -> None:
+    for steps in ([(-1, 60_000), (2, 70_000)], [(2, 70_000), (-1, 60_000)]):
+        found = middle(assumed=paying(*steps), years=4)
+        assert [each.benefits_fen for each in found] == [600_000, 600_000, 700_000, 700_000]
 
 
 def test_an_assumed_prevalence_stands_in_for_what_is_stored() -> None:

@@ -241,7 +241,7 @@ def notes_of(found: Projected) -> list[str]:
 
 def _paid_said(found: Projected) -> str:
     said = sorted({SCHEMES[each.scheme] for each in found.assumed.benefits})
-    assumed = f"{'、'.join(said)}的待遇按假设的人均支付。" if said else ""
+    assumed = f"{'、'.join(said)}的待遇，有假设的等级和年份按假设的人均支付。" if said else ""
     if not found.basis.settled:
         return assumed
     months = f"{found.settled_since} 至 {found.on} 已拨付的 {found.basis.settled_months} 个月"

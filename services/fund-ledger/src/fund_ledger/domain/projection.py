@@ -243,24 +243,23 @@ class _Run:
     def _benefits(self, number: int, scheme: str, disabled: Mapping[str, float], people: float) -> Fraction:
         change = self._assumed.grown("price_growth", self._variant, number)
         change *= self._assumed.grown("take_up_growth", self._variant, number)
-        said = [each for each in self._assumed.benefits if each.scheme == scheme]
-        if said:
-            year = self._basis.first_year + number
-            each_grade = (
-                each.fen.of(self._variant) * Fraction(disabled.get(each.grade, 0.0))
-                for each in said
-                if year >= each.since
-            )
-            return change * sum(each_grade, Fraction(0))
+        year = self._basis.first_year + number
+        said = {  # the latest of each grade
+            each.grade: each.fen.of(self._variant)
+            for each in sorted(self._assumed.benefits, key=lambda each: each.since)
+            if each.scheme == scheme and each.since <= year
+        }
+        assumed = sum((fen * Fraction(disabled.get(grade, 0.0)) for grade, fen in said.items()), Fraction(0))
         yearly = Fraction(MONTHS_A_YEAR, max(self._basis.settled_months, 1))
-        return change * sum(
+        settled = sum(
             (
                 fen * yearly * self._measure(scheme, grade, disabled, people)
                 for (at, grade, _), fen in sorted(self._basis.settled.items())
-                if at == scheme
+                if at == scheme and grade not in said
             ),
             Fraction(0),
         )
+        return change * (assumed + settled)
 
     def _measure(self, scheme: str, grade: str, disabled: Mapping[str, float], people: float) -> Fraction:
         """How many times as many as today: of the grade, else of all who are disabled, else of the scheme."""
