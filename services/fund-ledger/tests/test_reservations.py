@@ -63,6 +63,16 @@ def supplied(parameter: str, value: Any) -> PolicyValueApproved:
     )
 
 
+async def test_what_is_reserved_is_held_until_payments_that_come_to_nothing_are_settled_too(ledger: Running) -> None:
+    await in_force(ledger, line(1_000))
+    statement = approved(part(0, county=OTHER_COUNTY, payments=2), part(900, payments=2))
+    await ledger.hear(statement)
+    await ledger.hear(*(paid(statement, fen, county=OTHER_COUNTY) for fen in (100, -100)))
+    assert await care(ledger) == (1_000, 900, 0, 100)
+    await ledger.hear(paid(statement, 400), paid(statement, 500))
+    assert await care(ledger) == (1_000, 0, 900, 100)
+
+
 async def test_what_fits_is_reserved_and_spent_by_its_payment(ledger: Running) -> None:
     await in_force(ledger, line(1_000))
     statement = approved(600)

@@ -74,6 +74,7 @@ class Budgeting:
         """Reserve what is asked (fen at each position), or say what it falls short of."""
         if self._room is None:
             return Decided("no_budget")
+        asked = {at: fen for at, fen in asked.items() if fen}
         short = self._room.short_of(asked)
         if short and self._binding and not let_through:
             return Decided(None, short)
@@ -83,14 +84,17 @@ class Budgeting:
 
 
 def claims(said: Any, *, rule: PostingRule, accounts: Mapping[str, Account]) -> dict[Position, int]:
-    """What a payment, or a statement's part, moves of the budget: the expense that its rule books, in fen."""
+    """What a payment, or a statement's part, moves of the budget: the expense that its rule books, in fen.
+
+    A part whose payments come to nothing has its position too: they are still to come, one after the other.
+    """
     moved: dict[Position, int] = {}
     for line in rule.lines:
         account = line.account.choose(said)
-        if accounts[account].kind == "expense" and (fen := line.signed(getattr(said, line.amount))):
+        if accounts[account].kind == "expense":
             county, category = (getattr(said, rule.dimensions[name]) for name in ("county", "scheme"))
             at = Position(account, county, SCHEMES.get(category))
-            moved[at] = moved.get(at, 0) + fen
+            moved[at] = moved.get(at, 0) + line.signed(getattr(said, line.amount))
     return moved
 
 
