@@ -18,6 +18,7 @@ from changhu_common.events.enrollment import (
     PersonUpdated,
 )
 from changhu_common.roles import Grant, Role
+from enrollment.storage import recounts
 from enrollment.usecases import loading
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -270,6 +271,38 @@ async def test_counted_again_after_a_merge_nothing_is_new(enrollment: Running, e
     assert (found["persons"], found["differences"]) == (0, [])
     rerun = await two.made("/contribution-runs", JULY)
     assert (rerun["due_fen"], rerun["outstanding_fen"]) == (2 * 2172, 0)
+
+
+async def test_a_merge_and_a_correction_at_once_credit_a_due_once(
+    enrollment: Running, enrol: Enrol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = Two(enrollment, await enrol(1), await enrol(2))
+    run = (await two.made("/contribution-runs", JULY))["run_id"]
+    coverage = (await two.get(f"/persons/{two.merged}"))["coverage"][0]["coverage_id"]
+    await two.made(f"/persons/{two.merged}/coverage/{coverage}/void", {"reason": "重复参保"})
+    entered = (await two.enter()).json()
+    counting, on = asyncio.Event(), asyncio.Event()
+    page = recounts.page
+
+    async def slow(*asked: Any, **more: Any) -> Any:
+        counting.set()
+        await on.wait()
+        return await page(*asked, **more)
+
+    monkeypatch.setattr(recounts, "page", slow)
+    correcting = asyncio.create_task(two.made(f"/contribution-runs/{run}/corrections", {"reason": "复核"}))
+    await counting.wait()
+    merging = asyncio.create_task(two.made(f"/merges/{entered['merge_id']}/approval", {}, two.other))
+    waits = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    while not merging.done():
+        async with enrollment.database.read() as connection:
+            if await connection.scalar(waits):
+                break
+    on.set()
+    await asyncio.gather(correcting, merging)
+    assert await two.owed(two.survivor) == 2172
 
 
 async def test_a_due_of_the_merged_record_stands_for_the_survivor(two: Two) -> None:

@@ -61,12 +61,13 @@ async def merge_records(tx: Transaction, *, survivor: Row[Any], merged: Row[Any]
     """Merge one record into the other; what was done, for a reversal to undo."""
     found = [await merges.record_of(tx.connection, each) for each in (survivor, merged)]
     refuse_obstacles(obstacles(survivor=found[0], merged=found[1]))
+    counted = await _lock_runs(tx.connection, survivor.id, merged.id)
     twice = await doubles(tx.connection, survivor=survivor.id, merged=merged.id)
     await versions.give_reason(tx.connection, reason)
     effect: dict[str, Any] = {
         "went": await merges.go_over(tx.connection, merged=merged.id, survivor=survivor.id),
         "died_on": await _take_death(tx.connection, survivor, merged),
-        "corrections": await _credit(tx, merged, twice, reason),
+        "corrections": await _credit(tx, merged, twice, counted, reason),
     }
     await merges.settle_conflicts(tx.connection, merged.id, by=tx.actor.subject, on=day_of(tx.now))
     await _tell_whose(tx, PersonMerged, survivor, merged)
@@ -126,15 +127,22 @@ async def _settle_marks(tx: Transaction, owners: Sequence[UUID]) -> None:
     await marks.set_marks_of_day(tx.connection, list(dated.scalars()), today=day_of(tx.now))
 
 
-async def _credit(tx: Transaction, merged: Row[Any], twice: Sequence[Double], reason: str) -> list[UUID]:
+async def _lock_runs(connection: AsyncConnection, *records: UUID) -> dict[UUID, Row[Any]]:
+    """The runs that counted these records, locked: a correction under way is first seen to its end."""
+    ids = {each.run_id for record in records for each in await accounts.of_person(connection, record)}
+    found = [await runs.get(connection, each, for_update=True) for each in sorted(ids)]
+    return {each.id: each for each in found if each is not None}
+
+
+async def _credit(
+    tx: Transaction, merged: Row[Any], twice: Sequence[Double], counted: Mapping[UUID, Row[Any]], reason: str
+) -> list[UUID]:
     """Take back what the merged record owes a second time; a correction for each run."""
     pack = await SUPPLIED.pack(tx.connection, merged.pool) if twice else None
     made = []
     for run_id in sorted({each.run_id for each in twice}):
-        run = await runs.get(tx.connection, run_id, for_update=True)
-        assert run is not None
         assert pack is not None
-        insured = pack.value("pool.insured", on=Month.parse(run.month).last)
+        insured = pack.value("pool.insured", on=Month.parse(counted[run_id].month).last)
         rests_on: dict[str, Any] = {
             "base_fen": None,
             "clause": insured.clause,
