@@ -1,5 +1,6 @@
 """A projection is what its assumptions say, to the fen where it can be worked out by hand, and never loses anybody."""
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -140,6 +141,24 @@ def test_the_latest_assumed_benefit_of_a_grade_takes_the_place_of_those_before()
     for steps in ([(-1, 60_000), (2, 70_000)], [(2, 70_000), (-1, 60_000)]):
         found = middle(assumed=paying(*steps), years=4)
         assert [each.benefits_fen for each in found] == [600_000, 600_000, 700_000, 700_000]
+
+
+def test_a_benefit_of_a_grade_that_nobody_has_or_will_have_is_refused() -> None:
+    with pytest.raises(BasisMissing) as refusal:
+        middle(assumed=paying((0, 20_000), grade="scale 55"))
+    assert [each.field for each in refusal.value.errors] == ["benefits.0"]
+    coming = Prevalence(scheme="employees", sex="female", age_from=60, grade="scale 55", rate=said("0.1"))
+    assert middle(assumed=replace(paying((0, 20_000), grade="scale 55"), prevalence=[coming]))
+
+
+def test_an_item_of_a_scheme_with_neither_people_nor_money_is_refused() -> None:
+    grant = Item(name="补助", kind="expense", scheme="residents", amount=said(1_000_000), of_contributions=False,
+                 growth=said(0))  # fmt: skip
+    with pytest.raises(BasisMissing) as refusal:
+        middle(assumed=assumptions(items=[grant]))
+    assert [each.field for each in refusal.value.errors] == ["items.0"]
+    found = middle(basis(opening={"employees": 500_000, "residents": 7}), assumptions(items=[grant]))
+    assert found[0].other_expense_fen == 1_000_000
 
 
 def test_an_assumed_prevalence_stands_in_for_what_is_stored() -> None:

@@ -145,6 +145,25 @@ def _missing(basis: Basis, assumed: Assumptions) -> Iterator[FieldError]:
         stored = any(SCHEMES[each.category] == scheme for each in basis.disabled)
         if not paid and not stored and not any(each.scheme == scheme for each in assumed.prevalence):
             yield FieldError(f"prevalence.{scheme}", "既没有有效的评估结论，也没有假设失能率（prevalence）")
+    # Money for nobody would be left out of every year without a word.
+    grades = _grades(basis, assumed)
+    for number, each in enumerate(assumed.benefits):
+        if (each.scheme, each.grade) not in grades:
+            reason = f"没有人、今后也没有人属于等级 {each.grade}；请更正量表和等级，或补充失能率（prevalence）"
+            yield FieldError(f"benefits.{number}", reason)
+    schemes = schemes_of(basis, assumed)
+    for number, item in enumerate(assumed.items):
+        if item.scheme not in schemes:
+            yield FieldError(f"items.{number}", f"{item.name}的险种人群既没有参保人员也没有结余；请更正或删去")
+
+
+def _grades(basis: Basis, assumed: Assumptions) -> set[tuple[str, str]]:
+    """To which grades of which schemes people are or will be disabled; an assumed prevalence replaces the stored."""
+    said = {(each.scheme, each.grade) for each in assumed.prevalence}
+    replaced, peopled = {scheme for scheme, _ in said}, _peopled(basis, assumed)
+    stored = {(SCHEMES[each.category], each.grade) for each in basis.disabled}
+    found = said | {(scheme, grade) for scheme, grade in stored if scheme not in replaced}
+    return {(scheme, grade) for scheme, grade in found if scheme in peopled}
 
 
 class _Run:
