@@ -268,6 +268,18 @@ async def test_the_tax_bureaus_receipts_are_compared_with_what_was_booked(ledger
     assert [each["county"] for each in own.json()["cells"]] == [OTHER_COUNTY]
 
 
+async def test_a_receipt_that_was_taken_back_by_hand_is_not_compared(ledger: Running) -> None:
+    await ledger.hear(contribution(600, payer="employer", received_on=DAY))
+    (wrong,) = await rows(ledger, "SELECT id FROM journal")
+    await ledger.hear(contribution(100, payer="employer", received_on=DAY))
+    body = {"happened_on": str(LAST), "reason": "重复入账", "attachment": "说明 1"}
+    draft = (await ledger.post(f"/journals/{wrong.id}/reversal", accountant(ledger), body)).json()
+    await ledger.post(f"/drafts/{draft['draft_id']}/approval", accountant(ledger, "li"), {})
+    await load_tax(ledger, f"{COUNTY},employee,2026-07,employer,1.00")
+    tax = (await report(ledger))["tax"]
+    assert (tax["booked_fen"], tax["difference_fen"]) == (100, 0)
+
+
 async def test_a_tax_file_sent_again_changes_nothing_and_a_corrected_one_takes_its_place(ledger: Running) -> None:
     line = f"{COUNTY},employee,2026-07,employer,6.50"
     first, again = [(await load_tax(ledger, line)).json() for _ in range(2)]

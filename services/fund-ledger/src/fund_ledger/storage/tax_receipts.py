@@ -60,6 +60,7 @@ async def booked(
 ) -> dict[Cell, tuple[int, int]]:
     """What happened on these days and was booked from these events, by cell, and what of it a bank confirmed (fen).
 
+    A reversal by hand is of the event whose journal it takes back.
     A bank confirmed what stands in a match of which everything is known by the last of the days.
     """
     own = (matched_entry.c.pool, matched_entry.c.sequence, matched_entry.c.number)
@@ -71,6 +72,7 @@ async def booked(
         .exists()
     )
     total = func.sum(line.c.amount_fen)
+    reversed_one = journal.alias("reversed_one")
     rows = await connection.execute(
         select(
             line.c.county,
@@ -80,12 +82,13 @@ async def booked(
             cast(func.coalesce(total.filter(confirmed), 0), BigInteger).label("confirmed_fen"),
         )
         .join(journal, (journal.c.pool == line.c.pool) & (journal.c.sequence == line.c.sequence))
+        .outerjoin(reversed_one, reversed_one.c.id == journal.c.reverses)
         .where(
             line.c.pool == pool,
             line.c.account.in_(accounts),
             line.c.accounting_on >= since,
             journal.c.happened_on.between(since, until),
-            journal.c.source.in_(sources),
+            func.coalesce(reversed_one.c.source, journal.c.source).in_(sources),
             within(scope, region=line.c.county),
         )
         .group_by(line.c.county, line.c.scheme, line.c.payer)
