@@ -9,6 +9,7 @@ import pytest
 from changhu_common.ids import new_id
 from changhu_common.roles import Role
 from fund_ledger.domain.bank_accounts import Place
+from fund_ledger.domain.clearing import CLAIM
 from fund_ledger.usecases.line_drafts import FromLine, booked_lines
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -333,8 +334,8 @@ def test_a_template_of_several_books_is_booked_in_each() -> None:
     _, booked = booked_lines(place=Place(POOL, "1002"), amount_fen=15_00, said=said)
     assert {(each.account, each.county, each.amount_fen) for each in booked} == {
         ("1002", COUNTY, 15_00),
-        ("1101", COUNTY, -15_00),
-        ("1101", POOL, 15_00),
+        (CLAIM, COUNTY, -15_00),
+        (CLAIM, POOL, 15_00),
         ("4101", POOL, -15_00),
     }
 

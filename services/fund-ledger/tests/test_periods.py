@@ -8,6 +8,7 @@ import pytest
 from changhu_common.events.ledger import JournalPosted, PeriodClosed, PeriodReopened
 from changhu_common.periods import Month
 from changhu_common.roles import Role
+from fund_ledger.domain.clearing import CLAIM
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
@@ -224,7 +225,7 @@ async def test_a_deficit_is_covered_by_the_countys_surplus_first_and_then_by_its
     assert (poor["from_surplus_fen"], poor["claim_fen"], poor["surplus_after_fen"]) == (30, 50, 0)
     assert (rich["from_surplus_fen"], rich["claim_fen"], rich["surplus_after_fen"]) == (100, 0, 300)
     stands = await by_county(ledger, "2027-12-31")
-    assert (stands[POOR, "1101"], stands[POOR, "3001"], stands[CLEARED, "1101"]) == (50, 0, -50)
+    assert (stands[POOR, CLAIM], stands[POOR, "3001"], stands[CLEARED, CLAIM]) == (50, 0, -50)
     await assert_kept(ledger, pool=CLEARED)
 
 
@@ -261,7 +262,7 @@ async def test_clearing_never_changes_the_citys_total_and_counties_add_up_to_it(
         await close_through(ledger, f"{year}-{'03' if year == 2026 else '01'}", f"{year}-12", pool=CLEARED)
         surplus += poor_in + rich_in - poor_out - rich_out
         stands = await by_county(ledger, f"{year}-12-31")
-        for account, expected in (("1003", surplus), ("3001", -surplus), ("1101", 0), ("4001", 0)):
+        for account, expected in (("1003", surplus), ("3001", -surplus), (CLAIM, 0), ("4001", 0)):
             assert sum(fen for (_, of), fen in stands.items() if of == account) == expected
         cleared = (await clearing(ledger, year))["counties"]
         for each in cleared:

@@ -122,9 +122,26 @@ async def test_of_two_payments_of_one_claim_the_second_is_refused(ledger: Runnin
     assert (await approve(ledger, second)).json()["code"] == "clearing.claim_overpaid"
 
 
-async def test_prepaid_money_is_booked_without_a_claim(ledger: Running) -> None:
-    lines = [{"account": a, "county": POOR, "amount_fen": fen} for a, fen in ((CLAIM, -5), ("1003", 5))]
-    body = {"title": "收回暂付款", "happened_on": "2027-05-04", "reason": "r", "attachment": "a", "lines": lines}
-    who = ledger.token(Role.ACCOUNTANT, region=POOL, subject="zhang")
-    entered = await ledger.post(f"/pools/{POOL}/drafts", who, body)
-    assert (await approve(ledger, entered)).status_code == 200
+async def by_hand(ledger: Running, account: str, fen: int) -> httpx.Response:
+    """Money of one county's book against an account, without a template."""
+    lines = [{"account": a, "county": POOR, "amount_fen": each} for a, each in ((account, fen), ("1003", -fen))]
+    body = {"title": "暂付", "happened_on": "2027-05-04", "reason": "r", "attachment": "a", "lines": lines}
+    return await ledger.post(f"/pools/{POOL}/drafts", ledger.token(Role.ACCOUNTANT, region=POOL, subject="zhang"), body)
+
+
+@pytest.mark.usefixtures("claimed")
+async def test_an_advance_is_no_claim_on_a_treasury(ledger: Running) -> None:
+    await approve(ledger, await enter(ledger, "claim.received", 80, on="2027-05-04"))
+    assert (await approve(ledger, await by_hand(ledger, "1101", 500))).status_code == 200
+    who = ledger.token(Role.AUDITOR, region=POOL)
+    assert (await ledger.get(f"/pools/{POOL}/clearings/2026", who)).json()["unpaid_fen"] == {}
+    refused = await enter(ledger, "claim.received", 500, on="2027-05-05")
+    assert (refused.status_code, refused.json()["code"]) == (409, "clearing.claim_overpaid")
+    assert (await approve(ledger, await by_hand(ledger, "1101", -500))).status_code == 200
+
+
+@pytest.mark.parametrize("fen", [500, -500])
+async def test_a_claim_is_never_booked_in_a_countys_book_alone(ledger: Running, fen: int) -> None:
+    refused = await by_hand(ledger, CLAIM, fen)
+    assert (refused.status_code, refused.json()["code"]) == (422, "clearing.claim_one_sided")
+    assert not await rows(ledger, "SELECT FROM draft")

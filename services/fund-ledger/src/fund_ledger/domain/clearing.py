@@ -8,14 +8,14 @@ Pack parameter: `fund.county_clearing`.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from changhu_common.errors import Conflict
+from changhu_common.errors import Conflict, FieldError, InvalidInput
 from changhu_common.money import yuan
 
 from fund_ledger.domain.journal import Line
 from fund_ledger.domain.periods import SURPLUS, BookBalance
 
-# Where a claim on a treasury stands (暂付款).
-CLAIM = "1101"
+# Where a claim on a treasury stands (应收县级财政弥补款): in the county's book, and against it in the pool's own.
+CLAIM = "110101"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +101,30 @@ class ClaimOverpaid(Conflict):
     title = "弥补款超过应收"
 
 
+class ClaimOneSided(InvalidInput):
+    """A claim stands in a county's book only as far as the pool's own stands against it."""
+
+    code = "clearing.claim_one_sided"
+    title = "应收弥补款只记了一方"
+
+
 # A county's book of one scheme; what is cleared belongs to none.
 Book = tuple[str, str | None]
 
 
+def refuse_one_sided(lines: Sequence[Line]) -> None:
+    """ClaimOneSided where lines make or end a claim in one book and not in the other: an advance is none."""
+    claimed = [(n, line) for n, line in enumerate(lines) if line.account == CLAIM]
+    if sum(line.amount_fen for _, line in claimed):
+        reason = "县（市、区）与统筹区本级须以相等金额记在相反方向"
+        raise ClaimOneSided(
+            f"科目 {CLAIM} 只记清算应收的弥补款, {reason}; 预付款请记暂付款科目。",
+            errors=[FieldError(f"lines.{n}.account", reason) for n, _ in claimed],
+        )
+
+
 def claims_paid(*, pool: str, lines: Sequence[Line]) -> Mapping[Book, int]:
-    """What lines take back of each county's claim (fen): its book gives it up, and the pool's own is quit of it."""
-    if not any(line.account == CLAIM and line.county == pool and line.amount_fen > 0 for line in lines):
-        return {}
+    """What lines take back of each county's claim (fen)."""
     paid: dict[Book, int] = {}
     for line in lines:
         if line.account == CLAIM and line.county != pool and line.amount_fen < 0:

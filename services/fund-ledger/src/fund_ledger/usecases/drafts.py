@@ -16,6 +16,7 @@ from changhu_policies.accounting import chart
 from changhu_policies.vocabulary import PAYERS
 
 from fund_ledger.domain.chain import digest
+from fund_ledger.domain.clearing import refuse_one_sided
 from fund_ledger.domain.drafts import (
     Draft,
     NotReversible,
@@ -191,6 +192,7 @@ def new_row(pool: str, happened_on: date, entered: Entered, by: str, now: dateti
 def refuse_bad(caller: Caller, pool: str, lines: Sequence[Line]) -> None:
     refuse_other_pools(caller, pool)
     refuse_bad_lines(lines=lines, accounts=chart().accounts, places={pool, *load_pack(pool).counties}, payers=PAYERS)
+    refuse_one_sided(lines)
     if not all(caller.scope.covers(pool=pool, county=line.county) for line in lines):
         raise NotFound("分录涉及的县（市、区）不在您的权限范围内。")
 
