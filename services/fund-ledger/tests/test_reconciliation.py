@@ -280,6 +280,17 @@ async def test_a_receipt_that_was_taken_back_by_hand_is_not_compared(ledger: Run
     assert (tax["booked_fen"], tax["difference_fen"]) == (100, 0)
 
 
+async def test_counties_that_differ_are_told_even_where_their_sum_does_not(ledger: Running) -> None:
+    account_id = await registered(ledger)
+    await ledger.hear(*(contribution(600, payer="employer", received_on=DAY, county=c) for c in (COUNTY, OTHER_COUNTY)))
+    await told(ledger, account_id, [Moved(DAY, 1_200)])
+    assert (await report(ledger))["holds"]
+    await load_tax(ledger, *(f"{c},employee,2026-07,employer,{fen}" for c, fen in ((COUNTY, 9), (OTHER_COUNTY, 3))))
+    body = await report(ledger)
+    assert (body["tax"]["difference_fen"], body["holds"]) == (0, False)
+    assert "税务部门 2026-07 的入库与入账有 2 项不一致" in " ".join(body["notes"])
+
+
 async def test_a_tax_file_sent_again_changes_nothing_and_a_corrected_one_takes_its_place(ledger: Running) -> None:
     line = f"{COUNTY},employee,2026-07,employer,6.50"
     first, again = [(await load_tax(ledger, line)).json() for _ in range(2)]

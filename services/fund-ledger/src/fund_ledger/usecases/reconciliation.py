@@ -125,7 +125,7 @@ class Reconciliations:
             places=places,
             counties=_counties(tax, confirmed),
             tax=tax,
-            holds=all(map(_holds, places)) and (tax.file_id is None or not tax.difference_fen),
+            holds=all(map(_holds, places)) and not _differing(tax),
             notes=_notes(places, tax),
             document=rules.document,
             status=rules.status,
@@ -223,6 +223,11 @@ def _holds(place: PlaceReconciliation) -> bool:
     return bool(complete and place.adjustment and not place.adjustment.difference_fen and not place.lines_unmatched)
 
 
+def _differing(tax: TaxComparison) -> int:
+    """How many cells differ where there is a file; what one has too much, another may lack."""
+    return sum(bool(each.difference_fen) for each in tax.cells) if tax.file_id else 0
+
+
 def _counties(tax: TaxComparison, confirmed: dict[str, int]) -> list[CountyReconciliation]:
     told = []
     for county in sorted({each.county for each in tax.cells}):
@@ -248,6 +253,8 @@ def _notes(places: Sequence[PlaceReconciliation], tax: TaxComparison) -> list[st
         notes.append("本月没有登记的银行账户, 未与银行对账")
     if tax.file_id is None:
         notes.append(f"税务部门 {tax.month} 的入库文件还没有导入")
+    if differing := _differing(tax):
+        notes.append(f"税务部门 {tax.month} 的入库与入账有 {differing} 项不一致, 请按县区、险种和资金来源逐项核对")
     for place in places:
         for bank in place.banks:
             if bank.missing:
