@@ -346,6 +346,30 @@ async def test_a_merge_is_taken_back_with_everything_that_went_over(enrollment: 
     assert again.json()["code"] == "merge.already_decided"
 
 
+async def marks_of(two: Two, *records: str) -> list[list[str]]:
+    return [(await two.get(f"/persons/{each}"))["marks"] for each in records]
+
+
+async def test_a_mark_that_went_over_with_its_days_leaves_with_them(two: Two) -> None:
+    await two.made(f"/persons/{two.merged}/hardships", {"kind": "destitute", "start": "2026-06-01"})
+    merge_id = await two.merge()
+    assert await marks_of(two, two.survivor) == [["destitute"]]
+    await two.made(f"/persons/{two.survivor}/details", {"marks": ["destitute", "low_income"]})
+    await two.take_back(merge_id)
+    assert await marks_of(two, two.survivor, two.merged) == [["low_income"], ["destitute"]]
+
+
+async def test_a_mark_without_days_is_the_survivors_again_once_a_merge_is_taken_back(
+    enrollment: Running, enrol: Enrol
+) -> None:
+    survivor = await enrol(1, coverage={"start": "2026-06-01"}, marks=["destitute"])
+    two = Two(enrollment, survivor, await enrol(2, coverage=EARLIER))
+    days = {"kind": "destitute", "start": "2026-01-01", "end": "2026-02-28"}
+    await two.made(f"/persons/{two.merged}/hardships", days)
+    await two.take_back(await two.merge())
+    assert await marks_of(two, two.survivor, two.merged) == [["destitute"], []]
+
+
 async def test_of_two_merges_the_later_is_taken_back_first(two: Two, enrol: Enrol) -> None:
     first = await two.merge()
     last = Two(two.running, await enrol(3, coverage={"start": "2025-01-01", "end": "2025-12-31"}), two.told)

@@ -68,6 +68,7 @@ async def merge_records(tx: Transaction, *, survivor: Row[Any], merged: Row[Any]
         "went": await merges.go_over(tx.connection, merged=merged.id, survivor=survivor.id),
         "died_on": await _take_death(tx.connection, survivor, merged),
         "corrections": await _credit(tx, merged, twice, counted, reason),
+        "marks": survivor.marks,
     }
     await merges.settle_conflicts(tx.connection, merged.id, by=tx.actor.subject, on=day_of(tx.now))
     await _tell_whose(tx, PersonMerged, survivor, merged)
@@ -92,6 +93,7 @@ async def unmerge_records(
     await _tell_whose(tx, PersonUnmerged, survivor, merged)
     await tell(tx, {survivor.id: PersonUpdated, merged.id: PersonUpdated})
     await _tell_circumstances(tx, merged, effect["went"])
+    await _put_back_marks(tx.connection, survivor, effect)
     await _settle_marks(tx, [survivor.id, merged.id])
     _record(tx, "person.unmerged", survivor, merged, reason)
     return {"corrections": corrections}
@@ -125,6 +127,15 @@ async def _settle_marks(tx: Transaction, owners: Sequence[UUID]) -> None:
     await merges.say_whether_family_account(tx.connection, owners)
     dated = await tx.connection.execute(select(hardship.c.person_id).where(hardship.c.person_id.in_(owners)).distinct())
     await marks.set_marks_of_day(tx.connection, list(dated.scalars()), today=day_of(tx.now))
+
+
+async def _put_back_marks(connection: AsyncConnection, survivor: Row[Any], effect: Mapping[str, Any]) -> None:
+    """Of marks whose records went over the survivor's row says again what it said before."""
+    records = [UUID(each) for each in effect["went"][hardship.name]]
+    kinds = set((await connection.execute(select(hardship.c.kind).where(hardship.c.id.in_(records)))).scalars())
+    await persons.set_marks(
+        connection, {survivor.id: sorted(kinds & set(effect["marks"]) | set(survivor.marks) - kinds)}
+    )
 
 
 async def _lock_runs(connection: AsyncConnection, *records: UUID) -> dict[UUID, Row[Any]]:
