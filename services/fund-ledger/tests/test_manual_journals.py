@@ -174,6 +174,18 @@ async def test_of_two_who_approve_at_once_one_books(ledger: Running) -> None:
     assert len(await rows(ledger, "SELECT FROM journal")) == 1
 
 
+@pytest.mark.parametrize("year", ["0202", "1926"])
+async def test_a_day_before_there_were_any_books_is_a_slip_of_the_keyboard(ledger: Running, year: str) -> None:
+    refused = await enter(ledger, journal(happened_on=f"{year}-07-01"))
+    assert (refused.status_code, refused.json()["code"]) == (422, "input.invalid")
+    assert [each["field"] for each in refused.json()["errors"]] == ["happened_on"]
+    assert not await rows(ledger, "SELECT FROM draft")
+    body = journal() | {"day_of_month": 1, "first_month": f"{year}-07", "last_month": f"{year}-09"}
+    del body["happened_on"]
+    refused = await ledger.post(f"/pools/{POOL}/recurring", ledger.token(Role.ACCOUNTANT), body)
+    assert [each["field"] for each in refused.json()["errors"]] == ["first_month"]
+
+
 async def test_every_bad_line_is_told_at_once(ledger: Running) -> None:
     lines = (line("9999", 5), line("1003", -5, "999999"), line("1003", 5, payer="lottery"), line("4201", -(10**16)))
     refused = await enter(ledger, journal(*lines))

@@ -13,6 +13,7 @@ from changhu_common.errors import Conflict, FieldError, InvalidInput, Refusal
 from fund_ledger.domain.journal import JOURNAL_LINES_MAX, Line, refuse_unbalanced
 
 AMOUNT_FEN_MAX = 10**15  # ten trillion yuan: what exceeds it is a slip of the keyboard
+BOOKS_BEGIN = date(2000, 1, 1)  # a slip in the year lies before it, and months would have to be closed from there
 
 
 class AccountUnknown(InvalidInput):
@@ -99,6 +100,14 @@ def refuse_bad_lines(
         kind = AccountUnknown if unknown else CountyUnknown if strange else InvalidInput
         raise kind("分录不符合要求, 请按 errors 中的字段逐项改正。", errors=errors)
     refuse_unbalanced(lines)
+
+
+def refuse_before_books(*, day: date, field: str) -> None:
+    """InvalidInput for a day on which no fund had books here."""
+    if day < BOOKS_BEGIN:
+        raise InvalidInput(
+            f"日期不能早于 {BOOKS_BEGIN}, 请核对年份。", errors=[FieldError(field, f"早于 {BOOKS_BEGIN}")]
+        )
 
 
 def refuse_unless_approvable(*, draft: Draft, by: str) -> None:

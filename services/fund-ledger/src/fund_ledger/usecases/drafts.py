@@ -21,6 +21,7 @@ from fund_ledger.domain.drafts import (
     Draft,
     NotReversible,
     refuse_bad_lines,
+    refuse_before_books,
     refuse_unless_approvable,
     reversed_lines,
 )
@@ -152,6 +153,7 @@ async def enter_draft(
     transaction: Transaction, caller: Caller, pool: str, happened_on: date, entered: Entered, **more: Any
 ) -> DraftView:
     """Write a draft of this day, which lies neither ahead nor in a closed period."""
+    refuse_before_books(day=happened_on, field="happened_on")
     refuse_future(happened_on, day_of(transaction.now))
     connection = transaction.connection
     made = new_row(pool, happened_on, entered, caller.subject, transaction.now) | more

@@ -14,6 +14,7 @@ from changhu_common.roles import Caller
 from changhu_common.rows import insert_rows
 from changhu_common.stopping import pause
 
+from fund_ledger.domain.drafts import refuse_before_books
 from fund_ledger.storage import drafts
 from fund_ledger.storage.tables import recurring
 from fund_ledger.usecases.drafts import Entered, new_row, refuse_bad
@@ -43,6 +44,7 @@ class Recurring:
     ) -> RecurringView:
         """Let a manual journal come again on a day of every month, both months included."""
         refuse_bad(caller, pool, entered.lines)
+        refuse_before_books(day=first.first, field="first_month")
         async with self._database.change(asked) as transaction:
             made = new_id()
             row = {
