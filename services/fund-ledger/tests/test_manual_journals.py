@@ -55,6 +55,12 @@ async def test_what_one_entered_and_another_approved_is_booked(ledger: Running) 
     await assert_kept(ledger)
 
 
+@pytest.mark.parametrize("said", [{"title": "a\0b"}, {"lines": [line("1003", 5), line("4201", -5, memo="\0")]}])
+async def test_a_draft_that_cannot_be_stored_is_refused(ledger: Running, said: dict[str, Any]) -> None:
+    refused = await enter(ledger, journal(**said))
+    assert (refused.status_code, refused.json()["code"]) == (422, "input.invalid")
+
+
 async def test_nobody_approves_what_he_entered(ledger: Running) -> None:
     draft = (await enter(ledger, journal())).json()
     refused = await approve(ledger, draft, by="zhang")
@@ -214,3 +220,13 @@ async def test_what_never_comes_or_never_ends_is_refused(ledger: Running, months
     del body["happened_on"]
     refused = await ledger.post(f"/pools/{POOL}/recurring", ledger.token(Role.ACCOUNTANT), body)
     assert (refused.status_code, refused.json()["code"]) == (422, "input.invalid")
+
+
+async def test_what_comes_again_begins_in_no_month_that_is_closed(ledger: Running) -> None:
+    who = ledger.token(Role.ACCOUNTANT, subject="zhang")
+    assert (await ledger.post(f"/pools/{POOL}/periods/2026-06/closing", who, {})).status_code == 200
+    body = journal() | {"day_of_month": 1, "last_month": "2026-09"}
+    del body["happened_on"]
+    refused = await ledger.post(f"/pools/{POOL}/recurring", who, body | {"first_month": "2026-06"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "period.closed")
+    assert (await ledger.post(f"/pools/{POOL}/recurring", who, body | {"first_month": "2026-07"})).status_code == 201

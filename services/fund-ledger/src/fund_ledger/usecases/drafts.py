@@ -160,7 +160,7 @@ async def enter_draft(
     await drafts.add(connection, [made])
     row = await drafts.one(connection, made["id"])
     if head := await books.find(connection, pool):
-        refuse_closed(head, [_journal(drafts.as_draft(row))])
+        refuse_closed(head, [happened_on])
     await refuse_overpaid_claims(transaction, [_journal(drafts.as_draft(row))])
     transaction.record(AuditEntry("draft.entered", "draft", row.id, after=made))
     return transaction.answer(_view(row))

@@ -5,7 +5,7 @@ is given stays given, because nothing but the writing itself follows.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from uuid import UUID
 
@@ -37,7 +37,7 @@ async def post(transaction: Transaction, made: Sequence[Journal], *, by_hand: bo
     entries: list[Entry] = []
     for pool, of_pool in new.items():
         if by_hand:
-            refuse_closed(heads[pool], of_pool)
+            refuse_closed(heads[pool], [each.happened_on for each in of_pool])
             await refuse_overpaid_claims(transaction, of_pool)
         at_place, heads[pool] = placed(head=heads[pool], journals=of_pool, booked_at=transaction.now)
         entries += at_place
@@ -49,12 +49,12 @@ async def post(transaction: Transaction, made: Sequence[Journal], *, by_hand: bo
     return entries
 
 
-def refuse_closed(head: Head, made: Sequence[Journal]) -> None:
-    """PeriodClosed where one of the journals belongs to a closed period."""
-    for each in made:
-        if head.closes(each.happened_on):
+def refuse_closed(head: Head, days: Iterable[date]) -> None:
+    """PeriodClosed where one of the days, on which something is booked by hand, lies in a closed period."""
+    for day in days:
+        if head.closes(day):
             raise PeriodClosed(
-                f"{each.happened_on:%Y-%m} 已结账, 不能人工记账; 请记入 {head.open_from:%Y-%m} 或以后的期间。",
+                f"{day:%Y-%m} 已结账, 不能人工记账; 请记入 {head.open_from:%Y-%m} 或以后的期间。",
                 open_from=str(head.open_from),
             )
 

@@ -15,9 +15,10 @@ from changhu_common.rows import insert_rows
 from changhu_common.stopping import pause
 
 from fund_ledger.domain.drafts import refuse_before_books
-from fund_ledger.storage import drafts
+from fund_ledger.storage import books, drafts
 from fund_ledger.storage.tables import recurring
 from fund_ledger.usecases.drafts import Entered, new_row, refuse_bad
+from fund_ledger.usecases.posting import refuse_closed
 
 # How often is looked whether a day has come; the day is all that matters.
 LOOK_SECONDS = 600.0
@@ -46,6 +47,8 @@ class Recurring:
         refuse_bad(caller, pool, entered.lines)
         refuse_before_books(day=first.first, field="first_month")
         async with self._database.change(asked) as transaction:
+            if head := await books.find(transaction.connection, pool):
+                refuse_closed(head, [first.first])
             made = new_id()
             row = {
                 "id": made,
