@@ -39,6 +39,13 @@ async def test_a_refused_request_leaves_nothing(notes: Running) -> None:
     assert [await count(notes, table) for table in ("note", "audit", "outbox", "request")] == [0, 0, 0, 0]
 
 
+async def test_a_character_that_cannot_be_stored_is_refused_with_what_to_do(notes: Running) -> None:
+    answer = await notes.post("/notes", operator(notes), {"id": str(uuid4()), "text": "a\0b"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "input.invalid")
+    assert "删去" in answer.json()["detail"]
+    assert [await count(notes, table) for table in ("note", "audit", "outbox", "request")] == [0, 0, 0, 0]
+
+
 async def test_the_same_request_again_gets_the_first_answer(notes: Running) -> None:
     entry = {"id": str(uuid4()), "text": "a"}
     first = await notes.post("/notes", operator(notes), entry, key="k")

@@ -142,10 +142,18 @@ async def test_a_report_is_also_an_excel_file_in_yuan(ledger: Running, path: str
         ("reports/income-statement", {"since": "2026-01-01", "until": "2026-01-31", "compared_since": "2025-01-01"}),
         ("accounts/1003/lines", {"since": "2026-01-01", "until": "2026-01-31", "after": "here"}),
         ("reports/balance-sheet", {"split": "colour"}),
+        ("reports/balance-sheet", {"county": "\0"}),
+        ("reports/months", {"since": "2026-07", "until": "2026-08", "county": "2111\0"}),
     ],
 )
 async def test_what_makes_no_report_is_refused(ledger: Running, path: str, params: dict[str, Any]) -> None:
     answer = await ledger.get(f"/pools/{POOL}/{path}", ledger.token(Role.AUDITOR), **params)
+    assert (answer.status_code, answer.json()["code"]) == (422, "input.invalid")
+
+
+async def test_a_character_that_cannot_be_stored_names_no_pool(ledger: Running) -> None:
+    path = f"/pools/{POOL}%00/reports/balance-sheet"
+    answer = await ledger.get(path, ledger.token(Role.AUDITOR))
     assert (answer.status_code, answer.json()["code"]) == (422, "input.invalid")
 
 

@@ -6,6 +6,8 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from psycopg.errors import CharacterNotInRepertoire, UntranslatableCharacter
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from changhu_common.database import AlreadyAnswered
@@ -45,6 +47,12 @@ def install_problems(app: FastAPI) -> None:
         errors = [FieldError(_path(error["loc"]), error["msg"]) for error in invalid.errors()]
         return problem_response(InvalidInput("请求内容不符合要求, 请按 errors 中的字段逐项改正。", errors=errors))
 
+    @app.exception_handler(DataError)
+    async def unstorable(_: Request, error: DataError) -> Response:
+        if not _for_nul(error):
+            raise error
+        return problem_response(InvalidInput("请求中有不能保存的字符 (U+0000), 请删去后重新提交。"))
+
     @app.exception_handler(HTTPException)
     async def plain(_: Request, error: HTTPException) -> Response:
         body = _Plain(str(error.detail)).problem() | {
@@ -68,6 +76,12 @@ def install_problems(app: FastAPI) -> None:
             500,
             media_type=MEDIA_TYPE,
         )
+
+
+def _for_nul(error: DataError) -> bool:
+    """Whether the driver or the database refused a text for a NUL, which no column holds."""
+    refused = isinstance(error.orig, UntranslatableCharacter | CharacterNotInRepertoire)
+    return refused or "cannot contain NUL" in str(error.orig)
 
 
 def _path(location: tuple[Any, ...]) -> str:
