@@ -193,6 +193,17 @@ async def test_a_table_may_run_backwards_and_write_thousands_apart(ledger: Runni
     assert answer.json()["new_lines"] == 2
 
 
+async def test_what_a_bank_takes_back_in_red_counts_in_the_column_where_it_stands(ledger: Running) -> None:
+    moved = [f"{NUMBER},{DAY},{each}" for each in ("100.00,", "-100.00,", ",-5.00")]
+    content = "\n".join(["账号,交易日期,收入金额,支出金额", *moved]).encode()
+    beside = {**JULY, "opening_fen": 0, "closing_fen": 5_00}
+    account_id = await registered(ledger)
+    by_sign = await load(ledger, account_id, content, **beside, income_fen=105_00, expense_fen=100_00)
+    assert code(by_sign) == (422, "bank_statement.uneven")
+    answer = await load(ledger, account_id, content, **beside, income_fen=0, expense_fen=-5_00)
+    assert (answer.status_code, answer.json().get("new_lines")) == (201, 3), answer.text
+
+
 async def test_a_file_sent_again_changes_nothing_and_says_so(ledger: Running) -> None:
     account_id = await registered(ledger)
     first, second = [await told(ledger, account_id, TWO) for _ in range(2)]

@@ -25,7 +25,7 @@ Reader = Annotated[Caller, allow(Role.ACCOUNTANT, Role.AUDITOR)]
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Fen = Annotated[int | None, Query(ge=-(10**15), le=10**15, description="分; CSV、XLSX 文件须填写")]
-Total = Annotated[int | None, Query(ge=0, le=10**15, description="控制总额, 分")]
+Total = Annotated[int | None, Query(ge=-(10**15), le=10**15, description="控制总额, 分; 红字多于蓝字时为负")]
 
 EARLIEST, LATEST = date(2000, 1, 1), date(2999, 12, 31)
 

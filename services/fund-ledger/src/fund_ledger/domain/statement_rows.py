@@ -144,6 +144,7 @@ def _read_row(cells: Mapping[str, str | None], since: date, until: date) -> _Row
         reference=cells["reference"],
         end_to_end_id=cells["end_to_end_id"],
         said=Said(cells["counterparty"] or "", cells["counterparty_number"] or "", cells["remark"] or ""),
+        red=(income or expense or 0) < 0,
     )
     return _Row(at, line, balance)
 

@@ -63,7 +63,8 @@ NOTHING_SAID = Said()
 class StatementLine:
     """One line (流水) of an account: above zero came in, below it went out, in fen.
 
-    `reference` is the bank's own (流水号), `end_to_end_id` the one that the payer gave (端到端标识).
+    `reference` is the bank's own (流水号), `end_to_end_id` the one that the payer gave (端到端标识). One in red (红字)
+    takes back what came in or went out, and the bank counts it there.
     """
 
     booked_on: date
@@ -71,6 +72,12 @@ class StatementLine:
     reference: str | None = None
     end_to_end_id: str | None = None
     said: Said = field(default=NOTHING_SAID, compare=False)
+    red: bool = field(default=False, compare=False)
+
+    @property
+    def is_income(self) -> bool:
+        """Whether it stands with what came in (收入金额)."""
+        return (self.amount_fen > 0) != self.red
 
     @property
     def facts(self) -> tuple[str, int, str, str]:
@@ -140,8 +147,8 @@ def refuse_uneven(*, statement: Statement, since: date, until: date) -> None:
 
 
 def _figures(statement: Statement) -> Iterator[FieldError]:
-    income = sum(line.amount_fen for line in statement.lines if line.amount_fen > 0)
-    expense = -sum(line.amount_fen for line in statement.lines if line.amount_fen < 0)
+    income = sum(line.amount_fen for line in statement.lines if line.is_income)
+    expense = -sum(line.amount_fen for line in statement.lines if not line.is_income)
     reached = statement.opening_fen + income - expense
     if reached != statement.closing_fen:
         yield FieldError(
