@@ -370,6 +370,31 @@ async def test_a_mark_without_days_is_the_survivors_again_once_a_merge_is_taken_
     assert await marks_of(two, two.survivor, two.merged) == [["destitute"], []]
 
 
+async def test_whoever_is_named_after_a_merge_stays_the_survivors_guardian(two: Two, enrol: Enrol) -> None:
+    since = "2026-06-15"
+    first, second = (await enrol(3))["person_id"], (await enrol(4))["person_id"]
+    await two.made(f"/persons/{two.merged}/guardians", {"guardian_id": first, "since": since})
+    merge_id = await two.merge()
+    await two.made(f"/persons/{two.survivor}/guardians", {"guardian_id": second, "since": since})
+    await two.take_back(merge_id)
+    named = [
+        [each["guardian_id"] for each in await two.get(f"/persons/{record}/guardians")]
+        for record in (two.survivor, two.merged)
+    ]
+    assert named == [[second], []]
+
+
+async def test_a_guardian_goes_back_though_he_was_merged_meanwhile(two: Two, enrol: Enrol) -> None:
+    mistyped, guardian = await enrol(3, coverage=EARLIER), await enrol(4, coverage={"start": "2026-06-01"})
+    named = {"guardian_id": mistyped["person_id"], "since": "2026-06-15"}
+    await two.made(f"/persons/{two.merged}/guardians", named)
+    merge_id = await two.merge()
+    await Two(two.running, guardian, mistyped).merge()
+    await two.take_back(merge_id)
+    (found,) = await two.get(f"/persons/{two.merged}/guardians")
+    assert found["guardian_id"] == guardian["person_id"]
+
+
 async def test_of_two_merges_the_later_is_taken_back_first(two: Two, enrol: Enrol) -> None:
     first = await two.merge()
     last = Two(two.running, await enrol(3, coverage={"start": "2025-01-01", "end": "2025-12-31"}), two.told)

@@ -79,7 +79,8 @@ async def go_over(connection: AsyncConnection, *, merged: UUID, survivor: UUID) 
     there = guardian.alias()
     same_day = exists().where(there.c.person_id == survivor, there.c.since == guardian.c.since)
     named = update(guardian).where(guardian.c.person_id == merged, ~same_day).values(person_id=survivor)
-    went[GUARDIAN.noun] = list((await connection.execute(named.returning(guardian.c.since))).scalars())
+    rows = await connection.execute(named.returning(guardian.c.since, guardian.c.guardian_id))
+    went[GUARDIAN.noun] = [list(row) for row in rows]
     wards = update(guardian).where(guardian.c.guardian_id == merged).values(guardian_id=survivor)
     rows = await connection.execute(wards.returning(guardian.c.person_id, guardian.c.since))
     went[WARD.noun] = [list(row) for row in rows]
@@ -108,9 +109,12 @@ async def give_back(
         ids = literal([UUID(each) for each in went.get(place.noun, ())], ARRAY(Uuid))
         mine = update(place.table).where(place.table.c.id == any_(ids), place.whose == survivor)
         await connection.execute(mine.values({place.column: merged}))
-    for since in went.get(GUARDIAN.noun, ()):
-        mine = update(guardian).where(guardian.c.person_id == survivor, guardian.c.since == date.fromisoformat(since))
-        await connection.execute(mine.values(person_id=merged))
+    named = [(UUID(whom), date.fromisoformat(since)) for since, whom in went.get(GUARDIAN.noun, ())]
+    # A guardian may have been merged meanwhile; another one was named for the survivor.
+    whose = await MERGED.survivors(connection, [whom for whom, _ in named])
+    for whom, day in named:
+        mine = update(guardian).where(guardian.c.person_id == survivor, guardian.c.since == day)
+        await connection.execute(mine.where(guardian.c.guardian_id == whose.get(whom, whom)).values(person_id=merged))
     for ward, since in went.get(WARD.noun, ()):
         mine = update(guardian).where(guardian.c.person_id == UUID(ward), guardian.c.since == date.fromisoformat(since))
         await connection.execute(mine.where(guardian.c.guardian_id == survivor).values(guardian_id=merged))
