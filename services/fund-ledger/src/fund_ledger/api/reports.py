@@ -116,7 +116,8 @@ def reports_router(reports: Reports, monthly: MonthlyReports, clock: Clock) -> A
         )
         if format == "json":
             return detail
-        return await as_file(format, [detail_table(detail)], Made(caller.name, clock.now()))
+        table = detail_table(detail, first=after is None)
+        return await as_file(format, [table], Made(caller.name, clock.now()))
 
     @router.get("/pools/{pool}/reports/months", response_model=Months)
     async def months(
