@@ -370,3 +370,11 @@ async def test_pages_of_lines_and_entries_follow_on(ledger: Running, monkeypatch
             after = {"after": page["next_after"]}
         assert len(seen) == len(set(seen)) == 5
         assert (await ledger.get(path, accountant(ledger), after="x")).status_code == 422
+
+
+@pytest.mark.parametrize("after", [f"2026-07-01/{10**20}/1", "2026-07-01/1/40000", "2026-07-01/-1/1"])
+@pytest.mark.parametrize("what", ["unmatched-entries", "lines"])
+async def test_no_page_ends_where_nothing_can_be_booked(ledger: Running, what: str, after: str) -> None:
+    path = f"/pools/{POOL}/accounts/{ACCOUNT}/{what}"
+    answer = await ledger.get(path, accountant(ledger), since="2026-07-01", until="2026-07-31", after=after)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "after")

@@ -1,7 +1,6 @@
 """An account's lines in the order of its days, a page at a time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -10,18 +9,10 @@ from changhu_common.scoped_rows import within
 from sqlalchemy import ColumnElement, Row, and_, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from fund_ledger.domain.pages import AfterEntry
 from fund_ledger.storage.tables import journal, line
 
 _ORDER = (line.c.accounting_on, line.c.sequence, line.c.number)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a page ended."""
-
-    accounting_on: date
-    sequence: int
-    number: int
 
 
 def _wanted(
@@ -41,7 +32,7 @@ def _wanted(
 
 
 async def lines(
-    connection: AsyncConnection, *, after: Place | None, count: int, **wanted: Any
+    connection: AsyncConnection, *, after: AfterEntry | None, count: int, **wanted: Any
 ) -> Sequence[Row[*tuple[Any, ...]]]:
     """The lines behind a place, with their journals' vouchers."""
     condition = _wanted(**wanted)
@@ -58,7 +49,7 @@ async def lines(
     ).all()
 
 
-async def sum_until(connection: AsyncConnection, *, place: Place, **wanted: Any) -> int:
+async def sum_until(connection: AsyncConnection, *, place: AfterEntry, **wanted: Any) -> int:
     """What the lines up to a place come to, in fen."""
     return int(
         await connection.scalar(
@@ -70,5 +61,5 @@ async def sum_until(connection: AsyncConnection, *, place: Place, **wanted: Any)
     )
 
 
-def _values(place: Place) -> Any:
-    return tuple_(place.accounting_on, place.sequence, place.number)
+def _values(place: AfterEntry) -> Any:
+    return tuple_(place.day, place.sequence, place.number)

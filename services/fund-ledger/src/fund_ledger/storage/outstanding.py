@@ -10,6 +10,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fund_ledger.domain.bank_accounts import Place
+from fund_ledger.domain.pages import AfterEntry
 
 # In a match whose latest day is after `on`, something is not there yet: until then its parts are outstanding.
 _LINES = text(
@@ -69,15 +70,6 @@ class AfterLine:
 
     day: date
     id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class AfterEntry:
-    """Where a page of entries ended."""
-
-    day: date
-    sequence: int
-    number: int
 
 
 Rows = Sequence[Row[*tuple[Any, ...]]]

@@ -13,11 +13,12 @@ from changhu_policies.reconciliation import reconciliation_rules
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fund_ledger.domain.bank_accounts import Place
+from fund_ledger.domain.pages import AfterEntry, after_entry, wrong_after
 from fund_ledger.domain.statement_rows import masked_number
 from fund_ledger.domain.suggestions import Suggestion, suggested
 from fund_ledger.storage import bank_accounts, matches, outstanding
 from fund_ledger.storage.bank_secrets import BankSecrets
-from fund_ledger.storage.outstanding import AfterEntry, AfterLine
+from fund_ledger.storage.outstanding import AfterLine
 from fund_ledger.usecases.books import refuse_other_pools
 
 ROWS_PER_PAGE_MAX = 1_000
@@ -120,11 +121,12 @@ class BankLines:
             raise InvalidInput("这个科目不对应银行账户。", errors=[FieldError("account", "不对应银行账户")])
         async with self._database.read() as connection:
             rows = await outstanding.entry_page(
-                connection, place, since=since, until=until, after=_after_entry(after), count=ROWS_PER_PAGE_MAX
+                connection, place, since=since, until=until, after=after_entry(after), count=ROWS_PER_PAGE_MAX
             )
         last = rows[-1] if len(rows) == ROWS_PER_PAGE_MAX else None
         return FreeEntryPage(
-            [_entry(row) for row in rows], f"{last.accounting_on}/{last.sequence}/{last.number}" if last else None
+            [_entry(row) for row in rows],
+            str(AfterEntry(last.accounting_on, last.sequence, last.number)) if last else None,
         )
 
     async def suggestions(self, *, caller: Caller, line_id: UUID) -> list[Suggestion]:
@@ -184,18 +186,4 @@ def _after_line(after: str | None) -> AfterLine | None:
         day, line_id = after.split("/")
         return AfterLine(date.fromisoformat(day), UUID(line_id))
     except ValueError as error:
-        raise _wrong_after() from error
-
-
-def _after_entry(after: str | None) -> AfterEntry | None:
-    if after is None:
-        return None
-    try:
-        day, sequence, number = after.split("/")
-        return AfterEntry(date.fromisoformat(day), int(sequence), int(number))
-    except ValueError as error:
-        raise _wrong_after() from error
-
-
-def _wrong_after() -> InvalidInput:
-    return InvalidInput("after 须为上一页答复中的 next_after。", errors=[FieldError("after", "格式有误")])
+        raise wrong_after() from error

@@ -12,9 +12,9 @@ from changhu_common.periods import Month
 from changhu_common.roles import Caller
 from changhu_policies.accounting import Chart, chart
 
+from fund_ledger.domain.pages import AfterEntry, after_entry
 from fund_ledger.domain.reports import Group, Split, balance_sheet, income_statement, months_of_reserve, written_months
 from fund_ledger.storage import details, totals
-from fund_ledger.storage.details import Place
 from fund_ledger.usecases.books import anchor_of, refuse_other_pools
 
 LINES_PER_PAGE_MAX = 1_000
@@ -168,7 +168,7 @@ class Reports:
         count = LINES_PRINTED_MAX + 1 if whole else LINES_PER_PAGE_MAX
         if account not in chart().accounts:
             raise NotFound(f"没有科目 {account}。")
-        place = _place(after)
+        place = after_entry(after)
         wanted: dict[str, Any] = {
             "pool": pool,
             "account": account,
@@ -208,7 +208,7 @@ class Reports:
             until=days.until,
             opening_fen=opening,
             lines=lines,
-            next_after=f"{last.accounting_on}/{last.sequence}/{last.number}" if last else None,
+            next_after=str(AfterEntry(last.accounting_on, last.sequence, last.number)) if last else None,
             anchor=anchor,
         )
 
@@ -269,16 +269,6 @@ def _report(
         reading=rests_on.reading,
         anchor=anchor,
     )
-
-
-def _place(after: str | None) -> Place | None:
-    if after is None:
-        return None
-    try:
-        day, sequence, number = after.split("/")
-        return Place(date.fromisoformat(day), int(sequence), int(number))
-    except ValueError as error:
-        raise InvalidInput("after 须为上一页答复中的 next_after。", errors=[FieldError("after", "格式有误")]) from error
 
 
 def _detail_line(row: Any, balance_fen: int) -> DetailLine:
