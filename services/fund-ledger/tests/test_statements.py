@@ -336,6 +336,19 @@ async def test_a_statement_that_was_voided_by_mistake_is_taken_again(ledger: Run
     assert code(await void(ledger, first)) == (409, "bank_statement.voided")
 
 
+async def test_a_line_of_a_voided_statement_is_not_there_and_its_draft_is_booked_unmatched(ledger: Running) -> None:
+    statement = (await told(ledger, await registered(ledger), TWO[1:], opening_fen=30_00))["statements"][0]
+    zhang, li = (ledger.token(Role.ACCOUNTANT, subject=who) for who in ("zhang", "li"))
+    (line,) = await rows(ledger, "SELECT id FROM bank_line")
+    body = {"template": "bank_charge.paid", "county": COUNTY, "reason": "银行扣收", "attachment": "回单 3"}
+    draft = (await ledger.post(f"/bank-lines/{line.id}/draft", zhang, body)).json()
+    assert (await void(ledger, statement)).status_code == 200
+    assert (await ledger.get(f"/bank-lines/{line.id}/suggestions", zhang)).status_code == 404
+    assert (await ledger.post(f"/bank-lines/{line.id}/draft", zhang, body)).status_code == 404
+    assert (await ledger.post(f"/drafts/{draft['draft_id']}/approval", li, {})).status_code == 200
+    assert (await ledger.get(f"/pools/{POOL}/matches", zhang)).json() == []
+
+
 async def test_a_statement_on_which_a_later_one_rests_is_voided_after_it(ledger: Running) -> None:
     account_id = await registered(ledger)
     first = (await told(ledger, account_id, TWO, until=date(2026, 7, 20)))["statements"][0]

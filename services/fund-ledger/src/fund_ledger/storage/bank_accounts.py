@@ -36,8 +36,8 @@ async def by_number(connection: AsyncConnection, digests: Sequence[bytes]) -> Ro
 
 
 async def of_line(connection: AsyncConnection, line_id: UUID, *, scope: Scope) -> Row[*tuple[Any, ...]] | None:
-    """The account that a line is of, in scope."""
-    of = select(bank_line.c.bank_account_id).where(bank_line.c.id == line_id).scalar_subquery()
+    """The account that a line is of, in scope; None also where its statement was voided."""
+    of = select(bank_line.c.bank_account_id).where(bank_line.c.id == line_id, ~bank_line.c.voided).scalar_subquery()
     statement = select(bank_account).where(bank_account.c.id == of, within(scope, region=_REGION))
     return (await connection.execute(statement)).one_or_none()
 

@@ -52,6 +52,7 @@ class LineDrafts:
             connection = transaction.connection
             place = await line_place(connection, caller, line_id)
             await hold_place(connection, caller, place)
+            await line_place(connection, caller, line_id)  # its statement may have been voided until now
             (line,) = await matches.lines(connection, place, [line_id])
             if await matches.held(connection, Match(DRAFTED, (line,), ()), place.pool):
                 raise AlreadyMatched("这笔流水已经勾对, 不需要补记。")

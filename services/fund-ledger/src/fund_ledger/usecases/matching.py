@@ -208,8 +208,9 @@ async def match_drafted(transaction: Transaction, *, draft_id: UUID, journal_id:
         tuple(await matches.lines(connection, place, [origin.line_id])),
         tuple(await matches.entries_of_journal(connection, place, journal_id)),
     )
+    # There is no line where its statement was voided meanwhile: the journal is then matched like any other.
     equal = sum(each.amount_fen for each in made.entries) == made.amount_fen
-    if made.entries and equal and not await matches.held(connection, made, place.pool):
+    if made.lines and made.entries and equal and not await matches.held(connection, made, place.pool):
         await _write(transaction, place, made, by=transaction.actor.subject, reason=None)
 
 
