@@ -70,3 +70,18 @@ async def test_a_kind_that_does_not_exist_and_an_id_that_nobody_has_are_refused(
     assert (kind.status_code, kind.json()["code"]) == (422, "input.invalid")
     nobody = await enrollment.post(f"/hospital-stays/{uuid4()}/void", clerk, {"reason": "x"})
     assert (nobody.status_code, nobody.json()["code"]) == (404, "not_found")
+
+
+async def test_a_mark_that_holds_always_is_not_given_days_before_a_clerk_takes_it_away(
+    enrollment: Running, enrol: Enrol, clerk: dict[str, str]
+) -> None:
+    at = f"/persons/{(await enrol(marks=['destitute']))['person_id']}"
+    days = {"kind": "destitute", "start": "2026-08-01"}
+    refused = await enrollment.post(f"{at}/hardships", clerk, days)
+    assert (refused.status_code, refused.json()["code"]) == (409, "mark.without_days")
+    assert (await enrollment.get(at, clerk)).json()["marks"] == ["destitute"]
+    await enrollment.post(f"{at}/details", clerk, {"marks": []})
+    for _ in range(2):
+        assert (await enrollment.post(f"{at}/hardships", clerk, days)).status_code == 201
+        days = {**days, "start": "2026-05-01", "end": "2026-07-31"}
+    assert (await enrollment.get(at, clerk)).json()["marks"] == ["destitute"]

@@ -191,6 +191,22 @@ async def test_a_hardship_list_marks_its_days_and_a_past_month_is_corrected_by_i
     assert found == {"2026-05": [], "2026-07": [("medical_assistance_fund", 1086), ("personal_account", -1086)]}
 
 
+async def test_days_of_a_mark_that_holds_always_wait_for_a_clerk(
+    enrollment: Running, enrol: Enrol, clerk: Who, people: SimpleNamespace, send: Any
+) -> None:
+    at = f"/persons/{(await enrol(1, marks=['medical_assistance']))['person_id']}"
+    content = table(HARDSHIP, (people.number(1), "医疗救助对象", "2026-08-01", ""))
+    loaded = await send("hardship", content)
+    assert (loaded["recorded"], loaded["conflicts"], loaded["rejected"]) == (0, 1, 0)
+    assert (await enrollment.get(at, clerk)).json()["marks"] == ["medical_assistance"]
+    (waiting,) = await conflicts(enrollment, clerk)
+    assert (waiting["clash"], waiting["known"]) == ("holds_always", [])
+    body = {"resolution": "accept", "reason": "民政部门核定"}
+    await enrollment.post(f"/conflicts/{waiting['conflict_id']}/resolution", clerk, body)
+    assert (await enrollment.get(at, clerk)).json()["marks"] == []
+    assert (await send("hardship", content))["unchanged"] == 1
+
+
 async def test_a_countys_clerk_reaches_that_countys_persons_alone(
     enrollment: Running, enrol: Enrol, clerk: Who, people: SimpleNamespace, send: Any
 ) -> None:

@@ -20,6 +20,13 @@ class MarkHasDays(Conflict):
     title = "该人员标识有起止日期"
 
 
+class MarkWithoutDays(Conflict):
+    """A mark that holds always is given days: what it was before them would be lost."""
+
+    code = "mark.without_days"
+    title = "该人员标识不限期"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkChange:
     """What becomes of the records: days that are added, records that end the day before, or never were.
@@ -33,11 +40,16 @@ class MarkChange:
     dropped: frozenset[str]
 
 
+def held_always(*, marks: Collection[str], dated: Sequence[KnownFact]) -> set[str]:
+    """The marks of a person's row that hold on every day, because no record says on which."""
+    return set(marks) - {each.kind for each in dated}
+
+
 def mark_change(
     *, wanted: Collection[str], marks: Collection[str], dated: Sequence[KnownFact], insured_since: date, since: date
 ) -> MarkChange:
     """How exactly the wanted marks hold from a day on; `marks` are those of today, `dated` the records there are."""
-    always = set(marks) - {each.kind for each in dated}
+    always = held_always(marks=marks, dated=dated)
     added = [
         (mark, DateRange(since, _day_before_the_next(mark, dated, since)))
         for mark in sorted(set(wanted) - always)

@@ -3,7 +3,7 @@
 A contradiction is never decided here: a clerk does, with both before him.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
@@ -32,6 +32,7 @@ _WORDS: Final[dict[FactKind, Mapping[str, str]]] = {"other_benefits": OTHER_BENE
 CLASHES: Final = {
     "overlaps": "与已登记的期间重叠",
     "end_differs": "起始日期相同，截止日期与已登记的不一致",
+    "holds_always": "已登记为不限期的人员标识，没有起止日期",
     "after_death": "起始日期在已登记的死亡日期之后",
     "death_differs": "死亡日期与已登记的不一致",
     "alive_later": "死亡日期之后还有已登记的住院",
@@ -107,8 +108,12 @@ def read_reported(
     return Reported(number=number, kind=word, start=start, end=end, reference=cells.get("reference") or "")
 
 
-def judged(*, told: Reported, known: Sequence[KnownFact], died_on: date | None) -> Verdict:
-    """A report of days beside what is registered of the same kind."""
+def judged(
+    *, told: Reported, known: Sequence[KnownFact], died_on: date | None, always: Collection[str] = ()
+) -> Verdict:
+    """A report of days beside what is registered of the same kind; `always` are the kinds that hold on every day."""
+    if told.kind in always:
+        return Verdict(outcome="clash", clash="holds_always")
     days = DateRange(told.start, told.end)
     same_kind = [each for each in known if each.kind == told.kind]
     same_start = next((each for each in same_kind if each.days.start == told.start), None)

@@ -24,10 +24,13 @@ from changhu_common.ids import new_id
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller
 from changhu_common.rows import insert_rows
+from changhu_policies.vocabulary import MARKS
 from sqlalchemy import Row, Table, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from enrollment.domain.marks import MarkWithoutDays, held_always
 from enrollment.domain.registration import PeriodInvalid
-from enrollment.storage import marks, persons
+from enrollment.storage import marks, persons, reports
 from enrollment.storage.tables import hardship, hospital_stay, other_benefit
 
 View = TypeVar("View")
@@ -144,6 +147,8 @@ class Circumstances(Generic[View]):
         async with self._database.change(asked) as tx:
             owner = await persons.lock(tx.connection, person_id, caller.scope)
             _check_order(start, end)
+            if self._sort is HARDSHIP:
+                await _refuse_always(tx.connection, owner, kind)
             row: dict[str, Any] = {
                 "id": new_id(),
                 "person_id": person_id,
@@ -233,6 +238,14 @@ async def void_facts(
 def _audited(row: Row[Any] | None) -> dict[str, Any] | None:
     kept = ("person_id", "kind", "start", "end", "void_reason")
     return None if row is None else {each: getattr(row, each) for each in kept}
+
+
+async def _refuse_always(connection: AsyncConnection, owner: Row[Any], kind: str | None) -> None:
+    """MarkWithoutDays where a mark holds on every day already."""
+    dated = (await reports.known_facts(connection, hardship, [owner.id]))[owner.id]
+    if kind in held_always(marks=owner.marks, dated=dated):
+        reason = f"已登记为不限期的{MARKS[kind]}；请先在人员信息中更正人员标识（自某日起变更的填写 marks_since）"
+        raise MarkWithoutDays(f"{reason}，再登记起止日期。", errors=[FieldError("kind", reason)])
 
 
 def _check_order(start: date, end: date | None) -> None:

@@ -23,6 +23,7 @@ from changhu_common.table_files import error_file
 from changhu_policies import pools
 from sqlalchemy import Row
 
+from enrollment.domain.marks import held_always
 from enrollment.domain.reported import (
     COLUMNS,
     FactKind,
@@ -176,7 +177,8 @@ class Reports:
                 if verdict.outcome == "new":
                     died[row.id] = told.start
             else:
-                verdict = judged(told=told, known=facts[row.id], died_on=row.died_on)
+                always = held_always(marks=row.marks, dated=facts[row.id]) if kind == "hardship" else ()
+                verdict = judged(told=told, known=facts[row.id], died_on=row.died_on, always=always)
             _keep(plan, row, told, verdict, facts)
 
     async def _write(self, tx: Transaction, plan: _Plan, kind: FactKind, today: date) -> None:
