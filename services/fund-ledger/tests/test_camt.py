@@ -38,6 +38,14 @@ def replaced(old: str, new: str, *, times: int = -1) -> bytes:
     return text.replace(old, new, times).encode()
 
 
+def without_days(evening: str) -> bytes:
+    """A message that begins after the evening of the statement before, and does not say when."""
+    text = message().decode().replace("OPBD", "PRCD")
+    text = text.replace(f"<Dt><Dt>{SINCE}</Dt></Dt>", f"<Dt><Dt>{evening}</Dt></Dt>")
+    start, end = text.index("<FrToDt>"), text.index("</FrToDt>") + len("</FrToDt>")
+    return (text[:start] + text[end:]).encode()
+
+
 @pytest.mark.parametrize("before", [BILLION_LAUGHS, EXTERNAL_ENTITY, EXTERNAL_TYPE, PARAMETER_ENTITY])
 @pytest.mark.parametrize("used", ["&l9;", "&x;", ""])
 def test_a_file_that_defines_anything_is_refused_before_it_is_read(before: str, used: str) -> None:
@@ -92,6 +100,16 @@ def test_a_message_that_cannot_be_trusted_is_refused_as_a_whole(
             message(summary="<TxsSummry><TtlNtries><NbOfNtries>two</NbOfNtries></TtlNtries></TxsSummry>"),
             "TxsSummry/TtlNtries/NbOfNtries",
         ),
+        (
+            message(summary=f"<TxsSummry><TtlNtries><NbOfNtries>{'9' * 5000}</NbOfNtries></TtlNtries></TxsSummry>"),
+            "TxsSummry/TtlNtries/NbOfNtries",
+        ),
+        (replaced("<Dt>2026-07-06</Dt>", "<Dt>2026-W27-4</Dt>"), "Ntry[1]/BookgDt"),
+        (replaced("<Dt>2026-07-06</Dt>", "<DtTm>2026-W27-4T08:00</DtTm>"), "Ntry[1]/BookgDt"),
+        (replaced("<Dt>2026-07-06</Dt>", "<Dt>9999-12-31</Dt>"), "Ntry[1]/BookgDt"),
+        (replaced(f"{SINCE}T00:00:00+08:00", "9999-12-31T23:00:00-12:00"), "FrToDt/FrDtTm"),
+        (replaced(f"{SINCE}T00:00:00+08:00", "0001-01-01T00:00:00+14:00"), "FrToDt/FrDtTm"),
+        (without_days("9999-12-31"), "Dt"),
     ],
 )
 def test_what_is_wrong_with_an_entry_is_told_with_its_place(content: bytes, field: str) -> None:
@@ -131,11 +149,7 @@ def test_a_message_is_read_in_the_encoding_that_it_declares(written: Callable[[b
 
 
 def test_the_balance_of_the_statement_before_is_that_of_the_evening_before() -> None:
-    text = (
-        message().decode().replace("OPBD", "PRCD").replace(f"<Dt><Dt>{SINCE}</Dt></Dt>", "<Dt><Dt>2026-06-30</Dt></Dt>")
-    )
-    start, end = text.index("<FrToDt>"), text.index("</FrToDt>") + len("</FrToDt>")
-    (statement,) = read_camt(content=(text[:start] + text[end:]).encode(), number=plain_number(NUMBER))
+    (statement,) = read_camt(content=without_days("2026-06-30"), number=plain_number(NUMBER))
     assert (statement.since, statement.until) == (SINCE, UNTIL)
 
 

@@ -27,6 +27,12 @@ _NOT_PROVIDED = "NOTPROVIDED"
 
 _CURRENCY = "CNY"
 
+# Python reads weeks (2026-W27-4) as well, which ISO 20022 does not write.
+_DAY_FIRST = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_EARLIEST, _LATEST = date(1900, 1, 1), date(2199, 12, 31)  # beyond them a day may have no day after it
+
+_COUNT = re.compile(r"[0-9]{1,9}")
+
 
 def is_xml(content: bytes) -> bool:
     return content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
@@ -168,7 +174,7 @@ class _Reading:
         if summary is None:
             return Control()
         count = _text(summary, "TtlNtries/NbOfNtries")
-        if count is not None and not count.isdecimal():
+        if count is not None and not _COUNT.fullmatch(count):
             self._wrong("TxsSummry/TtlNtries/NbOfNtries", "不是笔数")
             count = None
         sums = {
@@ -211,18 +217,26 @@ class _Reading:
     def _day(self, element: Element, path: str, where: str = "") -> date | None:
         text = _text(element, f"{path}/Dt", f"{path}/DtTm", path)
         try:
-            if text is None:
+            if text is None or not _DAY_FIRST.match(text):
                 raise ValueError
-            if len(text) == 10:
-                return date.fromisoformat(text)
-            moment = datetime.fromisoformat(text)
-            return moment.date() if moment.tzinfo is None else day_of(moment)
-        except ValueError:
+            day = _day_at(text)
+            if not _EARLIEST <= day <= _LATEST:
+                raise ValueError
+            return day
+        except (ValueError, OverflowError):  # the second where the hour of another zone leaves the calendar
             self._wrong(f"{where}{path}", f"日期 {text or '缺少'} 无法读取")
             return None
 
     def _wrong(self, field: str, reason: str) -> None:
         self._errors.append(FieldError(f"{self._where}/{field}", reason))
+
+
+def _day_at(text: str) -> date:
+    """The day of a date, or here of a moment that names its zone."""
+    if len(text) == 10:
+        return date.fromisoformat(text)
+    moment = datetime.fromisoformat(text)
+    return moment.date() if moment.tzinfo is None else day_of(moment)
 
 
 def _said(entry: Element, single: Element | None, other: str) -> Said:
