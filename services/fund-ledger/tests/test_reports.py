@@ -171,7 +171,14 @@ async def test_what_makes_no_report_is_refused(ledger: Running, path: str, param
 async def test_a_character_that_cannot_be_stored_names_no_pool(ledger: Running) -> None:
     path = f"/pools/{POOL}%00/reports/balance-sheet"
     answer = await ledger.get(path, ledger.token(Role.AUDITOR))
-    assert (answer.status_code, answer.json()["code"]) == (422, "input.invalid")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("form", ["json", "xlsx", "pdf"])
+@pytest.mark.parametrize("path", ["reports/balance-sheet", "trial-balance"])
+async def test_a_pool_that_does_not_exist_has_no_report_in_any_form(ledger: Running, path: str, form: str) -> None:
+    answer = await ledger.get(f"/pools/211199/{path}", ledger.token(Role.AUDITOR), on="2026-08-31", format=form)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
 BALANCES = st.lists(

@@ -10,6 +10,7 @@ from changhu_common.errors import NotFound
 from changhu_common.events import Envelope
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller
+from changhu_policies import pools
 from changhu_policies.accounting import chart
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -148,8 +149,8 @@ async def anchor_of(connection: AsyncConnection, pool: str) -> str | None:
 
 
 def refuse_other_pools(caller: Caller, pool: str) -> None:
-    """NotFound where the caller sees nothing of a pool."""
-    if not any(pool.startswith(part.region_prefix[:4]) for part in caller.scope.parts):
+    """NotFound where there is no such pool, or the caller sees nothing of it."""
+    if pool not in pools() or not any(pool.startswith(part.region_prefix[:4]) for part in caller.scope.parts):
         raise NotFound(f"没有统筹区 {pool} 的账, 或不在您的权限范围内。")
 
 
