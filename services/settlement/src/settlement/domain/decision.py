@@ -3,12 +3,12 @@
 The period is that of the pack's limit (`benefit.limit.period`); where there is no limit it is the month.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from changhu_common.periods import DateRange, Month, day_of
+from changhu_common.periods import DateRange, Month
 from changhu_policies import Pack, PolicyMissing, PolicyNotInForce
 
 from settlement.domain.adjudication import Line, adjudicate
@@ -45,18 +45,13 @@ def period_of(pack: Pack, day: date) -> DateRange:
 
 def decide(*, pack: Pack, facts: Facts, days: DateRange) -> Decision:
     """Decide every service of a period; what lies before the rules begin is not paid."""
-    too_early = tuple(each for each in facts.services if day_of(each.at) < pack.start)
-    before = tuple(_before_the_rules(pack, service) for service in too_early)
     if days.end is not None and days.end < pack.start:
-        return Decision(lines=before)
-    in_force = facts
-    if too_early:
-        in_force = replace(facts, services=tuple(each for each in facts.services if each not in too_early))
+        return Decision(lines=tuple(_before_the_rules(pack, service) for service in facts.services))
     try:
-        answer = adjudicate(pack=pack, facts=in_force, days=days)
+        answer = adjudicate(pack=pack, facts=facts, days=days)
     except (PolicyMissing, PolicyNotInForce) as wanting:
-        return Decision(lines=before, problem=wanting.problem())
-    return Decision(lines=(*before, *answer.lines), limit_fen=answer.limit_fen, left_fen=answer.limit_left_fen)
+        return Decision(lines=(), problem=wanting.problem())
+    return Decision(lines=answer.lines, limit_fen=answer.limit_fen, left_fen=answer.limit_left_fen)
 
 
 def _before_the_rules(pack: Pack, service: Service) -> Line:
