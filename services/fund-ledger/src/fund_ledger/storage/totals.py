@@ -7,7 +7,7 @@ from typing import Any
 from changhu_common.periods import Month
 from changhu_common.roles import Scope
 from changhu_common.scoped_rows import within
-from sqlalchemy import BigInteger, Row, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Row, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fund_ledger.domain.periods import BookBalance
@@ -60,15 +60,7 @@ async def by_book(
         conditions.append(daily_total.c.carries.is_(False))
     if scope is not None:
         conditions.append(within(scope, region=daily_total.c.county))
-    if county is not None:
-        conditions.append(daily_total.c.county == county)
-    if scheme is not None:
-        conditions.append(daily_total.c.scheme == scheme)
-    rows = await connection.execute(
-        select(*columns, func.sum(daily_total.c.debit_fen - daily_total.c.credit_fen).label("fen"))
-        .where(*conditions)
-        .group_by(*columns)
-    )
+    rows = await _moved(connection, columns, conditions, county=county, scheme=scheme)
     return [
         BookBalance(account=row.account, county=row.county, scheme=row.scheme or None, fen=int(row.fen)) for row in rows
     ]
@@ -85,16 +77,23 @@ async def by_month(
         daily_total.c.accounting_on <= until,
         within(scope, region=daily_total.c.county),
     ]
-    if county is not None:
-        conditions.append(daily_total.c.county == county)
-    if scheme is not None:
-        conditions.append(daily_total.c.scheme == scheme)
-    rows = await connection.execute(
-        select(*columns, func.sum(daily_total.c.debit_fen - daily_total.c.credit_fen).label("fen"))
-        .where(*conditions)
-        .group_by(*columns)
-    )
+    rows = await _moved(connection, columns, conditions, county=county, scheme=scheme)
     return [MonthMoved(Month.of(row.month), row.account, row.carries, int(row.fen)) for row in rows]
+
+
+async def _moved(
+    connection: AsyncConnection,
+    columns: Sequence[ColumnElement[Any]],
+    conditions: Sequence[ColumnElement[bool]],
+    *,
+    county: str | None,
+    scheme: str | None,
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Debits less credits (`fen`) by these columns, of one county or scheme where it is named."""
+    named = {daily_total.c.county: county, daily_total.c.scheme: scheme}
+    fen = func.sum(daily_total.c.debit_fen - daily_total.c.credit_fen).label("fen")
+    wanted = [*conditions, *(column == value for column, value in named.items() if value is not None)]
+    return (await connection.execute(select(*columns, fen).where(*wanted).group_by(*columns))).all()
 
 
 async def first_day(connection: AsyncConnection, pool: str) -> date | None:
