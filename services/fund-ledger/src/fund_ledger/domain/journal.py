@@ -17,6 +17,11 @@ from changhu_common.events.ledger import PostedLine
 JOURNAL_LINES_MAX = 1_000  # a year end carries some hundred balances; more by hand is a mistake
 
 
+def voucher_number(year: int, number: int) -> str:
+    """A voucher's number (凭证号) as a person reads it: 2026-000001."""
+    return f"{year}-{number:06d}"
+
+
 class JournalUnbalanced(Refusal):
     """The lines of one book do not add up to zero."""
 

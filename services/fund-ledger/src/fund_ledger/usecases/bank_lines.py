@@ -13,6 +13,7 @@ from changhu_policies.reconciliation import reconciliation_rules
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fund_ledger.domain.bank_accounts import Place
+from fund_ledger.domain.journal import voucher_number
 from fund_ledger.domain.pages import AfterEntry, after_entry, wrong_after
 from fund_ledger.domain.statement_rows import masked_number
 from fund_ledger.domain.suggestions import Suggestion, suggested
@@ -167,7 +168,7 @@ async def line_place(connection: AsyncConnection, caller: Caller, line_id: UUID)
 def _entry(row: Any) -> FreeEntryView:
     return FreeEntryView(
         entry=f"{row.sequence}/{row.number}",
-        voucher=f"{row.year}-{row.voucher:06d}",
+        voucher=voucher_number(row.year, row.voucher),
         title=row.title,
         accounting_on=row.accounting_on,
         happened_on=row.happened_on,

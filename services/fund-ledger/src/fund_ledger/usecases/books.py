@@ -15,6 +15,7 @@ from changhu_policies.accounting import chart
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fund_ledger.domain.chain import Entry
+from fund_ledger.domain.journal import voucher_number
 from fund_ledger.domain.posting import journal_for
 from fund_ledger.storage import books, journals, totals
 from fund_ledger.usecases.bank_references import keep_references
@@ -171,7 +172,7 @@ def booked_journal(entry: Entry) -> BookedJournal:
         source_event_id=entry.source_event_id,
         happened_on=entry.happened_on,
         booked_on=day_of(entry.booked_at),
-        voucher=f"{entry.year}-{entry.number:06d}",
+        voucher=voucher_number(entry.year, entry.number),
         accounting_on=entry.accounting_on,
         booked_at=entry.booked_at,
         note=note,

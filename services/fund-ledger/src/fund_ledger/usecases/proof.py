@@ -10,6 +10,7 @@ from changhu_common.roles import Caller
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fund_ledger.domain.chain import BEGINNING, FORMAT, Break, Head, first_break
+from fund_ledger.domain.journal import voucher_number
 from fund_ledger.storage import books, journals, proof
 from fund_ledger.usecases.books import refuse_part_of_pool
 
@@ -125,6 +126,6 @@ class Proofs:
             pool=pool,
             on=on,
             sequence=last.sequence,
-            voucher=f"{last.year}-{last.number:06d}",
+            voucher=voucher_number(last.year, last.number),
             hash=last.hash.hex(),
         )

@@ -15,6 +15,7 @@ from changhu_policies.reconciliation import reconciliation_rules
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fund_ledger.domain.bank_accounts import Place
+from fund_ledger.domain.journal import voucher_number
 from fund_ledger.domain.periods import Check
 from fund_ledger.domain.reconciliation import Adjustment, adjusted
 from fund_ledger.domain.statements import gaps, uncovered
@@ -272,7 +273,7 @@ def _line(row: Any) -> OutstandingLine:
 def _entry(row: Any) -> OutstandingEntry:
     return OutstandingEntry(
         entry=f"{row.sequence}/{row.number}",
-        voucher=f"{row.year}-{row.voucher:06d}",
+        voucher=voucher_number(row.year, row.voucher),
         title=row.title,
         accounting_on=row.accounting_on,
         county=row.county,

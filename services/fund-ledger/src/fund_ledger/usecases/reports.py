@@ -12,6 +12,7 @@ from changhu_common.periods import Month
 from changhu_common.roles import Caller
 from changhu_policies.accounting import Chart, chart
 
+from fund_ledger.domain.journal import voucher_number
 from fund_ledger.domain.pages import AfterEntry, after_entry
 from fund_ledger.domain.reports import Group, Split, balance_sheet, income_statement, months_of_reserve, written_months
 from fund_ledger.storage import details, totals
@@ -275,7 +276,7 @@ def _detail_line(row: Any, balance_fen: int) -> DetailLine:
     return DetailLine(
         accounting_on=row.accounting_on,
         happened_on=row.happened_on,
-        voucher=f"{row.year}-{row.voucher:06d}",
+        voucher=voucher_number(row.year, row.voucher),
         title=row.title,
         county=row.county,
         scheme=row.scheme,
