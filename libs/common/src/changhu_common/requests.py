@@ -8,10 +8,12 @@ import hashlib
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
+from pydantic import AfterValidator
 
 from changhu_common.auth import authenticated
 from changhu_common.database import Actor, AskedChange
 from changhu_common.errors import Refusal
+from changhu_common.periods import Month
 from changhu_common.roles import Caller
 
 KEY_CHARACTERS_MAX = 200
@@ -66,3 +68,12 @@ async def _asked(
 
 
 Asked = Annotated[AskedChange, Depends(_asked)]
+
+
+def _is_month(text: str) -> str:
+    Month.parse(text)
+    return text
+
+
+# A month of a path, a query or a body, written 2026-07.
+MonthText = Annotated[str, AfterValidator(_is_month)]

@@ -7,13 +7,13 @@ from uuid import UUID
 from changhu_common.auth import allow
 from changhu_common.errors import FieldError, InvalidInput
 from changhu_common.periods import Month
-from changhu_common.requests import Asked
+from changhu_common.requests import Asked, MonthText
 from changhu_common.roles import Caller, Role
 from changhu_policies.accounting import chart
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
-from fund_ledger.api.periods import MonthText, Reason
+from fund_ledger.api.periods import Reason
 from fund_ledger.domain.journal import Line
 from fund_ledger.usecases.books import BookedJournal
 from fund_ledger.usecases.drafts import Drafts, DraftView, Entered

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from changhu_common.auth import allow
 from changhu_common.periods import Month
-from changhu_common.requests import Asked
+from changhu_common.requests import Asked, MonthText
 from changhu_common.roles import Caller, Role
 from fastapi import APIRouter, Path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from fund_ledger.domain.periods import Check
 from fund_ledger.usecases.periods import ClearingView, Periods, PeriodView
@@ -17,15 +17,6 @@ Reader = Annotated[Caller, allow(Role.ACCOUNTANT, Role.AUDITOR)]
 
 Reason = Annotated[str, Field(min_length=1, max_length=500)]
 Year = Annotated[int, Path(ge=2000, le=2999)]
-
-
-def _is_month(text: str) -> str:
-    Month.parse(text)
-    return text
-
-
-# Written 2026-07.
-MonthText = Annotated[str, AfterValidator(_is_month)]
 
 
 class _Body(BaseModel):

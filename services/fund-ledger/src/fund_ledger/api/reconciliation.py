@@ -5,12 +5,11 @@ from typing import Annotated
 from changhu_common.auth import allow
 from changhu_common.clock import Clock
 from changhu_common.periods import Month
-from changhu_common.requests import Asked
+from changhu_common.requests import Asked, MonthText
 from changhu_common.roles import Caller, Role
 from fastapi import APIRouter, Query, Request, Response
 
 from fund_ledger.api.files import Form, Made, as_file
-from fund_ledger.api.periods import MonthText
 from fund_ledger.api.reconciliation_tables import reconciliation_tables
 from fund_ledger.usecases.reconciliation import Reconciliation, Reconciliations
 from fund_ledger.usecases.tax_receipts import TaxComparison, TaxFileView, TaxReceipts

@@ -7,10 +7,10 @@ from uuid import UUID
 from changhu_common.auth import allow
 from changhu_common.clock import Clock
 from changhu_common.periods import Month
+from changhu_common.requests import MonthText
 from changhu_common.roles import Caller, Role
 from fastapi import APIRouter
 
-from settlement.api.statements import MonthText
 from settlement.usecases.enquiries import Enquiries
 from settlement.usecases.views import LimitView, OrganizationMonth, PersonMonth
 

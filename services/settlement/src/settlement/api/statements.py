@@ -6,10 +6,10 @@ from uuid import UUID
 
 from changhu_common.auth import allow
 from changhu_common.periods import Month
-from changhu_common.requests import Asked
+from changhu_common.requests import Asked, MonthText
 from changhu_common.roles import Caller, Role
 from fastapi import APIRouter
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from settlement.usecases.closing import Closing
 from settlement.usecases.statements import Statements
@@ -30,15 +30,6 @@ Reader = Annotated[
 
 TEXT_CHARACTERS_MAX = 500
 REFERENCE_CHARACTERS_MAX = 100
-
-
-def _is_month(text: str) -> str:
-    Month.parse(text)
-    return text
-
-
-# Written 2026-07.
-MonthText = Annotated[str, AfterValidator(_is_month)]
 
 
 class _Body(BaseModel):
