@@ -288,6 +288,31 @@ async def test_an_account_is_closed_once_and_when_its_bank_says_that_nothing_is_
     assert code(await closing(ledger, account_id, "2026-08-31")) == (409, "bank_account.closed")
 
 
+async def test_an_accounts_last_statement_is_not_voided_by_one_person_alone(ledger: Running) -> None:
+    account_id = await registered(ledger)
+    last = (await told(ledger, account_id, EMPTIED, until=LATER))["statements"][0]
+    assert (await closing(ledger, account_id, "2026-07-20")).status_code == 200
+    assert code(await void(ledger, last)) == (409, "bank_statement.needed")
+    assert code(await reopening(ledger, account_id, by="accountant@211100")) == (403, "post.not_separated")
+    assert (await reopening(ledger, account_id, by="li")).json()["until"] is None
+    assert code(await reopening(ledger, account_id, by="li")) == (409, "bank_account.not_closed")
+    assert (await void(ledger, last)).status_code == 200
+
+
+async def test_a_closing_of_a_closed_month_is_not_taken_back(ledger: Running) -> None:
+    account_id = await registered(ledger)
+    await told(ledger, account_id, [], until=LATER)
+    await closing(ledger, account_id, "2026-07-20")
+    who = ledger.token(Role.ACCOUNTANT)
+    assert (await ledger.post(f"/pools/{POOL}/periods/2026-07/closing", who, {})).status_code == 200
+    assert code(await reopening(ledger, account_id, by="li")) == (409, "bank_account.end_period_closed")
+
+
+async def reopening(ledger: Running, account_id: str, *, by: str) -> httpx.Response:
+    who = ledger.token(Role.ACCOUNTANT, subject=by)
+    return await ledger.post(f"/bank-accounts/{account_id}/reopening", who, {"reason": "登记有误"})
+
+
 async def test_what_was_taken_is_never_changed(ledger: Running) -> None:
     await told(ledger, await registered(ledger), TWO)
     for statement in (

@@ -49,6 +49,10 @@ class Closing(_Body):
     until: date
 
 
+class Reopening(_Body):
+    reason: Reason
+
+
 class Voiding(_Body):
     reason: Reason
 
@@ -82,6 +86,11 @@ def bank_accounts_router(accounts: BankAccounts, statements: Statements) -> APIR
     async def close(caller: Accountant, asked: Asked, account_id: UUID, closing: Closing) -> BankAccountView:
         """Say on which day an account was closed at the bank (销户)."""
         return await accounts.close(caller=caller, asked=asked, account_id=account_id, until=closing.until)
+
+    @router.post("/bank-accounts/{account_id}/reopening")
+    async def reopen(caller: Accountant, asked: Asked, account_id: UUID, reopening: Reopening) -> BankAccountView:
+        """Take a closing back (撤销销户); never who closed the account."""
+        return await accounts.reopen(caller=caller, asked=asked, account_id=account_id, reason=reopening.reason)
 
     @router.post("/bank-accounts/{account_id}/statements", status_code=201)
     async def load(

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from changhu_common.errors import Conflict, FieldError, InvalidInput
+from changhu_common.errors import Conflict, FieldError, InvalidInput, PostsNotSeparated
 from changhu_common.money import yuan
 
 from fund_ledger.domain.statement_rows import plain_number
@@ -44,6 +44,13 @@ class AccountClosed(Conflict):
 
     code = "bank_account.closed"
     title = "账户已销户"
+
+
+class AccountNotClosed(Conflict):
+    """Only an account that was closed is opened again."""
+
+    code = "bank_account.not_closed"
+    title = "账户没有销户"
 
 
 class AccountNotSettled(Conflict):
@@ -119,3 +126,15 @@ def refuse_closing(*, until: date, closed_on: date | None, open_from: date, last
         raise AccountNotSettled(
             f"对账单 {until} 的期末余额为 {yuan(last.closing_fen)} 元; 请在余额转出后, 导入到转出日的对账单再销户。"
         )
+
+
+def refuse_reopening(*, until: date | None, closed_by: str | None, by: str, open_from: date) -> None:
+    """Refuse to take a closing back where there is none, where its month is closed, and to who closed the account."""
+    if until is None:
+        raise AccountNotClosed("账户没有销户, 不需要撤销; 请刷新账户列表。")
+    if until < open_from:
+        raise EndsInClosedPeriod(
+            f"{until:%Y-%m} 已结账, 销户不能撤销; 确需更正请先反结账。", open_from=str(open_from)
+        )
+    if closed_by == by:
+        raise PostsNotSeparated("登记销户的人不能自己撤销, 请由另一名会计办理。")

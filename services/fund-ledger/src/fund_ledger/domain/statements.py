@@ -34,7 +34,7 @@ class StatementVoided(Conflict):
 
 
 class StatementNeeded(Conflict):
-    """A later statement rests on this one, or a closed month does."""
+    """A later statement rests on this one, or a closed month does, or the account's closing."""
 
     code = "bank_statement.needed"
     title = "对账单不能作废"

@@ -39,6 +39,7 @@ bank_account = Table(
     Column("county", Text),
     Column("since", Date, nullable=False),
     Column("until", Date),
+    Column("closed_by", Text),
     Column("registered_by", Text, nullable=False),
     Column("registered_at", DateTime(timezone=True), nullable=False),
 )

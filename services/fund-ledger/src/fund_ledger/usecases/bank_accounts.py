@@ -21,6 +21,7 @@ from fund_ledger.domain.bank_accounts import (
     refuse_closed_start,
     refuse_closing,
     refuse_divided,
+    refuse_reopening,
 )
 from fund_ledger.storage import bank_accounts, books, statements
 from fund_ledger.storage.bank_secrets import BankSecrets
@@ -94,6 +95,7 @@ class BankAccounts:
                 "county": place.county,
                 "since": new.since,
                 "until": None,
+                "closed_by": None,
                 "registered_by": caller.subject,
                 "registered_at": transaction.now,
             }
@@ -115,9 +117,27 @@ class BankAccounts:
                 open_from=await open_from(connection, row.pool),
                 last=max(known, key=lambda each: each.until, default=None),
             )
-            await bank_accounts.change(connection, account_id, until=until)
+            await bank_accounts.change(connection, account_id, until=until, closed_by=caller.subject)
             before = {"until": None}
             transaction.record(AuditEntry("bank_account.closed", "bank_account", account_id, before, {"until": until}))
+            return transaction.answer(_view(await account_in_scope(connection, caller.scope, account_id)))
+
+    async def reopen(self, *, caller: Caller, asked: AskedChange, account_id: UUID, reason: str) -> BankAccountView:
+        """Take a closing back (撤销销户): somebody other than who closed the account; it is compared again."""
+        async with self._database.change(asked) as transaction:
+            connection = transaction.connection
+            row = await account_in_scope(connection, caller.scope, account_id)
+            held = await bank_accounts.hold(connection, row.pool, row.account)
+            row = next(each for each in held if each.id == account_id)
+            refuse_reopening(
+                until=row.until,
+                closed_by=row.closed_by,
+                by=caller.subject,
+                open_from=await open_from(connection, row.pool),
+            )
+            await bank_accounts.change(connection, account_id, until=None, closed_by=None)
+            before, after = {"until": row.until, "closed_by": row.closed_by}, {"until": None, "reason": reason}
+            transaction.record(AuditEntry("bank_account.reopened", "bank_account", account_id, before, after))
             return transaction.answer(_view(await account_in_scope(connection, caller.scope, account_id)))
 
     async def some(self, *, caller: Caller, pool: str) -> list[BankAccountView]:

@@ -216,6 +216,10 @@ class Statements:
         row = await statements.one(connection, statement_id)
         if row.voided_at is not None:
             raise StatementVoided("这份对账单已经作废, 请刷新列表。")
+        if account.until is not None and row.until >= account.until:
+            raise StatementNeeded(
+                f"账户已于 {account.until} 销户, 这份对账单是销户的依据; 确需作废, 请先由另一名会计撤销销户。"
+            )
         if row.since < await open_from(connection, account.pool):
             raise StatementNeeded("对账单的期间已结账; 确需作废请先反结账。")
         others = await statements.of_account(connection, account.id)
