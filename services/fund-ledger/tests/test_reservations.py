@@ -26,6 +26,7 @@ from tests.support.budgets import (
     budget,
     care,
     draft,
+    executed,
     in_force,
     line,
     paid,
@@ -293,6 +294,27 @@ async def test_what_is_reserved_at_the_years_end_draws_on_the_next_year(ledger: 
     waits = approved(200, decided_on=date(2027, 1, 5))
     await ledger.hear(waits)
     assert (await reservation(ledger, waits.statement_id))["short"][0]["free_fen"] == 100
+
+
+async def test_what_moves_to_the_next_year_is_seen_in_both(ledger: Running) -> None:
+    await in_force(ledger, line(1_000))
+    old = approved(600)
+    await ledger.hear(old)
+    this_year = await executed(ledger)
+    assert (this_year["carried_in_fen"], this_year["carried_out_fen"]) == (0, 0)
+    assert (await reservation(ledger, old.statement_id))["draws_on"] == 2026
+    ledger.advance_to(datetime(2027, 1, 5, 2, 0, tzinfo=UTC))
+    await ledger.hear(approved(50, decided_on=date(2027, 1, 5)))
+    went, came = await executed(ledger), await executed(ledger, 2027)
+    assert (went["carried_out_fen"], went["carried_in_fen"]) == (600, 0)
+    assert (came["carried_in_fen"], came["carried_out_fen"]) == (600, 0)
+    assert "6.00 元" in went["notes"][-1]
+    assert "6.00 元" in came["notes"][-1]
+    who = ledger.token(Role.AUDITOR)
+    path = "/pools/211100/reservations"
+    (moved,) = (await ledger.get(path, who, status="reserved", approved_before="2027-01-01")).json()
+    assert (moved["statement_id"], moved["draws_on"]) == (str(old.statement_id), 2027)
+    assert (await ledger.get(path, who, organization_id=str(new_id()))).json() == []
 
 
 async def test_a_payment_that_nothing_was_reserved_for_is_booked_and_counts(ledger: Running) -> None:

@@ -1,5 +1,6 @@
 """Reservations over HTTP: what statements hold of the budget, and the two steps that let one through."""
 
+from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -33,10 +34,22 @@ def reservations_router(reservations: Reservations) -> APIRouter:
         caller: Reader,
         pool: str,
         status: Literal["waiting", "reserved", "settled", "released"] | None = None,
+        organization_id: UUID | None = None,
+        approved_before: date | None = None,
         after: UUID | None = None,
     ) -> list[ReservationView]:
-        """What statements hold, newest first; `status=waiting` is what does not fit (预算占用)."""
-        return await reservations.some(caller=caller, pool=pool, status=status, after=after)
+        """What statements hold, newest first (预算占用); `status=waiting` is what does not fit.
+
+        With `approved_before` the first of January, what is `reserved` came over from earlier years.
+        """
+        return await reservations.some(
+            caller=caller,
+            pool=pool,
+            status=status,
+            organization_id=organization_id,
+            approved_before=approved_before,
+            after=after,
+        )
 
     @router.get("/reservations/{statement_id}")
     async def one(caller: Reader, statement_id: UUID) -> ReservationView:

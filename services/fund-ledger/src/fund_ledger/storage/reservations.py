@@ -1,6 +1,7 @@
 """What statements asked of the budget, what they hold of it, and what their payments have spent."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -136,12 +137,23 @@ async def one(connection: AsyncConnection, statement_id: UUID) -> Found | None:
 
 
 async def some(
-    connection: AsyncConnection, *, pool: str, status: str | None, after: UUID | None, count: int
+    connection: AsyncConnection,
+    *,
+    pool: str,
+    status: str | None,
+    organization_id: UUID | None,
+    approved_before: date | None,
+    after: UUID | None,
+    count: int,
 ) -> Sequence[Found]:
     """A pool's reservations, newest first; `after` is the last one of the page before."""
     conditions = [reservation.c.pool == pool]
     if status is not None:
         conditions.append(reservation.c.status == status)
+    if organization_id is not None:
+        conditions.append(reservation.c.organization_id == organization_id)
+    if approved_before is not None:
+        conditions.append(reservation.c.decided_on < approved_before)
     if after is not None:
         conditions.append(reservation.c.id < after)
     statement = select(reservation).where(*conditions).order_by(reservation.c.id.desc()).limit(count)

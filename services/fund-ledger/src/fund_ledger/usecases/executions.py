@@ -7,6 +7,7 @@ from uuid import UUID
 
 from changhu_common.clock import Clock
 from changhu_common.database import Database
+from changhu_common.money import yuan
 from changhu_common.roles import Caller, Scope
 from changhu_policies import Value
 from changhu_policies.accounting import chart
@@ -48,7 +49,11 @@ class TotalExecution:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A year's execution (预算执行情况), in fen; `notes` say what does not hold and why."""
+    """A year's execution (预算执行情况), in fen; `notes` say what does not hold and why.
+
+    What a statement of an earlier year still holds draws on the running one: `carried_in_fen` is what came so
+    into this year, `carried_out_fen` what went from this year into the running one.
+    """
 
     pool: str
     year: int
@@ -57,6 +62,8 @@ class Execution:
     version: int | None
     rules: Sequence[RuleView]
     notes: Sequence[str]
+    carried_in_fen: int
+    carried_out_fen: int
     lines: Sequence[LineExecution]
     totals: Sequence[TotalExecution]
 
@@ -78,8 +85,12 @@ class Executions:
             version = await budgets.in_force(connection, pool, year)
             lines = await budgets.lines(connection, version.id) if version else None
             spent = await budgets.executed(connection, pool, year, budgeted)
-            reserved = await reservations.held(connection, pool) if year == today.year else {}
+            held = await reservations.held(connection, pool)
             rules = await rules_of(connection, pool, today) if version else Rules(None, None)
+        reserved = held if year == today.year else {}
+        seen = {key: fen for key, fen in held.items() if caller.scope.covers(pool=pool, county=key[0].county)}
+        came = sum(fen for (_, month), fen in seen.items() if int(month[:4]) < year == today.year)
+        went = sum(fen for (_, month), fen in seen.items() if int(month[:4]) == year < today.year)
         shown = execution(
             lines=lines,
             spent={(at, str(month)): fen for (at, month), fen in spent.items()},
@@ -96,7 +107,9 @@ class Executions:
             budget_id=version.id if version else None,
             version=version.version if version else None,
             rules=[_rule(value) for value in (rules.hard_stop, rules.warning_level) if value],
-            notes=_notes(rules) if version else [NO_BUDGET],
+            notes=[*(_notes(rules) if version else [NO_BUDGET]), *_carried(came, went, today.year)],
+            carried_in_fen=came,
+            carried_out_fen=went,
             lines=shown,
             totals=[_total(kind, [line for line in shown if line.kind == kind]) for kind in BUDGETED_KINDS],
         )
@@ -127,6 +140,13 @@ def _rule(value: Value) -> RuleView:
 
 def _notes(rules: Rules) -> list[str]:
     return [NOT_BINDING] * (not rules.binding) + [NO_LEVEL] * (rules.level is None)
+
+
+def _carried(came_fen: int, went_fen: int, running: int) -> list[str]:
+    """What was moved at the turn of the year, in words."""
+    came = f"以前年度批准、至今未支付的 {yuan(came_fen)} 元按付款年度列支，占用本年预算（已计入已占用）。"
+    went = f"本年批准、年末未支付的 {yuan(went_fen)} 元按付款年度列支，已转为占用 {running} 年预算。"
+    return [came] * bool(came_fen) + [went] * bool(went_fen)
 
 
 def _total(kind: str, lines: Sequence[LineExecution]) -> TotalExecution:

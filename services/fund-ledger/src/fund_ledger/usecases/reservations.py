@@ -8,6 +8,7 @@ from uuid import UUID
 
 from changhu_common.database import AskedChange, AuditEntry, Database, Transaction
 from changhu_common.errors import NotFound
+from changhu_common.periods import day_of
 from changhu_common.roles import Caller
 
 from fund_ledger.domain.reservations import (
@@ -25,7 +26,11 @@ RESERVATIONS_PER_PAGE_MAX = 500
 
 @dataclass(frozen=True, slots=True)
 class ReservationView:
-    """A statement before the budget (预算占用); `short` says what it falls short of while it waits."""
+    """A statement before the budget (预算占用); `short` says what it falls short of while it waits.
+
+    `draws_on` is the year whose budget it stands before: the running one, whenever it was approved, because
+    that is when it will be paid; None once it is settled or released.
+    """
 
     statement_id: UUID
     pool: str
@@ -35,6 +40,7 @@ class ReservationView:
     decided_on: date
     status: str
     status_text: str
+    draws_on: int | None
     basis: str | None
     short: Sequence[dict[str, Any]]
     release_asked_by: str | None
@@ -48,18 +54,37 @@ class Reservations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def some(self, *, caller: Caller, pool: str, status: str | None, after: UUID | None) -> list[ReservationView]:
+    async def some(
+        self,
+        *,
+        caller: Caller,
+        pool: str,
+        status: str | None,
+        organization_id: UUID | None,
+        approved_before: date | None,
+        after: UUID | None,
+    ) -> list[ReservationView]:
         """A pool's reservations, newest first."""
         refuse_part_of_pool(caller, pool)
         async with self._database.read() as connection:
             rows = await reservations.some(
-                connection, pool=pool, status=status, after=after, count=RESERVATIONS_PER_PAGE_MAX
+                connection,
+                pool=pool,
+                status=status,
+                organization_id=organization_id,
+                approved_before=approved_before,
+                after=after,
+                count=RESERVATIONS_PER_PAGE_MAX,
             )
-        return [_view(row) for row in rows]
+        return [_view(row, self._year) for row in rows]
 
     async def one(self, *, caller: Caller, statement_id: UUID) -> ReservationView:
         async with self._database.read() as connection:
-            return _view(_in_scope(caller, await reservations.one(connection, statement_id)))
+            return _view(_in_scope(caller, await reservations.one(connection, statement_id)), self._year)
+
+    @property
+    def _year(self) -> int:
+        return day_of(self._database.clock.now()).year
 
     async def ask_release(
         self, *, caller: Caller, asked: AskedChange, statement_id: UUID, reason: str
@@ -116,10 +141,11 @@ def _in_scope(caller: Caller, row: Any) -> Any:
 async def _recorded(transaction: Transaction, row: Any, action: str, done: dict[str, Any]) -> ReservationView:
     before = {"status": row.status, "release_asked_by": row.release_asked_by, "release_reason": row.release_reason}
     transaction.record(AuditEntry(f"reservation.{action}", "statement", row.id, before, done))
-    return transaction.answer(_view(await reservations.one(transaction.connection, row.id)))
+    changed = await reservations.one(transaction.connection, row.id)
+    return transaction.answer(_view(changed, day_of(transaction.now).year))
 
 
-def _view(row: Any) -> ReservationView:
+def _view(row: Any, year: int) -> ReservationView:
     return ReservationView(
         statement_id=row.id,
         pool=row.pool,
@@ -129,6 +155,7 @@ def _view(row: Any) -> ReservationView:
         decided_on=row.decided_on,
         status=row.status,
         status_text=STATUSES[row.status],
+        draws_on=year if row.status in {"waiting", "reserved"} else None,
         basis=row.basis,
         short=row.short,
         release_asked_by=row.release_asked_by,
