@@ -1,5 +1,6 @@
 """The books hold what happened, once, balanced, and by account and county."""
 
+from datetime import UTC, date, datetime
 from uuid import uuid4
 
 import pytest
@@ -13,7 +14,7 @@ from psycopg.errors import CheckViolation, InsufficientPrivilege
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from tests.support.ledgers import DAY, balances, contribution, payment
+from tests.support.ledgers import DAY, OTHER_COUNTY, POOL, balances, contribution, payment, rows
 from tests.support.running import Running
 
 
@@ -156,3 +157,14 @@ async def test_the_role_that_runs_the_ledger_cannot_touch_what_is_booked(ledger:
         with pytest.raises(ProgrammingError) as refused:
             await connection.execute(text(statement))
         assert isinstance(refused.value.orig, InsufficientPrivilege)
+
+
+@pytest.mark.parametrize("day", [date(1926, 7, 20), date(1999, 12, 31), date(2062, 7, 20)])
+async def test_an_event_of_another_century_is_parked_and_not_booked(ledger: Running, day: date) -> None:
+    ledger.advance_to(datetime(2026, 8, 20, 1, 0, tzinfo=UTC))
+    await ledger.hear(contribution(5, received_on=day), contribution(7, county=OTHER_COUNTY))
+    (parked,) = await rows(ledger, "SELECT error FROM parked")
+    assert parked.error.startswith("DayOutsideBooks")
+    assert (await balances(ledger))["1003"] == 7
+    listed = await ledger.get(f"/pools/{POOL}/periods", ledger.token(Role.ACCOUNTANT))
+    assert [each["month"] for each in listed.json()] == ["2026-07"]

@@ -13,6 +13,9 @@ from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
+# No fund's money moved before: a slip in the year lies before it, and months would have to be closed from there.
+MONEY_BEGINS = date(2000, 1, 1)
+
 
 def day_of(moment: datetime) -> date:
     """The calendar day in Shanghai of an aware moment; a naive one is a programming error."""

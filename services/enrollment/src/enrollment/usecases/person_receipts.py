@@ -20,7 +20,7 @@ from enrollment.domain.account import Cell, CellKey, allocated
 from enrollment.storage import accounts, persons, runs
 from enrollment.storage.merge_tables import MERGED
 from enrollment.usecases.contribution_runs import unknown_run
-from enrollment.usecases.receipts import ReceiptExceedsDue, ReceiptsView, refuse_future
+from enrollment.usecases.receipts import ReceiptExceedsDue, ReceiptsView, refuse_strange_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class PersonReceipts:
     ) -> ReceiptsView:
         """Record what came in for persons of a run: all of it, or nothing where one line cannot be."""
         async with self._database.change(asked) as tx:
-            refuse_future(received_on, day_of(tx.now))
+            refuse_strange_day(received_on, day_of(tx.now))
             run = await runs.get(tx.connection, run_id, for_update=True)
             if run is None:
                 raise unknown_run()

@@ -11,7 +11,7 @@ from changhu_common.errors import FieldError, InvalidInput, NotFound, Refusal
 from changhu_common.events.enrollment import ContributionReceived
 from changhu_common.ids import new_id
 from changhu_common.money import yuan
-from changhu_common.periods import day_of
+from changhu_common.periods import MONEY_BEGINS, day_of
 from changhu_common.roles import Caller
 
 from enrollment.storage import runs
@@ -49,7 +49,11 @@ class ReceiptsView:
     outstanding_fen: int
 
 
-def refuse_future(day: date, today: date, *, field: str = "received_on") -> None:
+def refuse_strange_day(day: date, today: date, *, field: str = "received_on") -> None:
+    """ReceivedInFuture or InvalidInput for a day on which no money can have moved."""
+    if day < MONEY_BEGINS:
+        reason = f"早于 {MONEY_BEGINS}"
+        raise InvalidInput(f"日期{reason}，请核对年份。", errors=[FieldError(field, reason)])
     if day > today:
         raise ReceivedInFuture("到账日期晚于今天，请核对。", errors=[FieldError(field, "晚于今天")])
 
@@ -72,7 +76,7 @@ class Receipts:
     ) -> ReceiptsView:
         """Record what came in for a run; without amounts, everything of it that is outstanding."""
         async with self._database.change(asked) as tx:
-            refuse_future(received_on, day_of(tx.now))
+            refuse_strange_day(received_on, day_of(tx.now))
             run = await runs.get(tx.connection, run_id, for_update=True)
             totals = await runs.totals(tx.connection, run_id, caller.scope)
             if run is None or not (totals or caller.scope.covers(pool=run.pool)):

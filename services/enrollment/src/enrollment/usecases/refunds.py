@@ -20,7 +20,7 @@ from enrollment.domain.account import CellKey, refundable_fen
 from enrollment.storage import accounts, persons, runs
 from enrollment.storage.merge_tables import MERGED
 from enrollment.usecases.contribution_runs import unknown_run
-from enrollment.usecases.receipts import refuse_future
+from enrollment.usecases.receipts import refuse_strange_day
 
 
 class RefundExceedsCredit(Refusal):
@@ -113,7 +113,7 @@ class Refunds:
             if found.entered_by == caller.subject:
                 raise PostsNotSeparated("这笔退费由您录入，请由另一位有审批权限的人员审批。")
             today = day_of(tx.now)
-            refuse_future(refunded_on or today, today, field="refunded_on")
+            refuse_strange_day(refunded_on or today, today, field="refunded_on")
             key = CellKey(found.county, found.category, found.payer)
             await self._refuse_excess(tx.connection, found.run_id, found.person_id, key, found.amount_fen)
             await accounts.approve_refund(

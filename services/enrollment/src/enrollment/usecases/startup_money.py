@@ -14,7 +14,7 @@ from changhu_common.roles import Caller
 from changhu_common.rows import insert_rows
 
 from enrollment.storage.tables import startup_money
-from enrollment.usecases.receipts import refuse_future
+from enrollment.usecases.receipts import refuse_strange_day
 from enrollment.usecases.territories import SUPPLIED, refuse_outside_pool
 
 
@@ -53,7 +53,7 @@ class StartupMoney:
     ) -> StartupMoneyView:
         refuse_outside_pool(caller.scope, pool)
         async with self._database.change(asked) as tx:
-            refuse_future(received_on, day_of(tx.now))
+            refuse_strange_day(received_on, day_of(tx.now))
             pack = await SUPPLIED.pack(tx.connection, pool)
             stated = pack.value("fund.startup_fen", on=received_on)
             source = pack.value("fund.startup_source", on=received_on)

@@ -37,7 +37,7 @@ from enrollment.domain.withholding import (
 from enrollment.storage import accounts, runs, withholdings
 from enrollment.storage.identities import Identities, masked_name
 from enrollment.usecases.person_receipts import Allocation, book_paid
-from enrollment.usecases.receipts import refuse_future
+from enrollment.usecases.receipts import refuse_strange_day
 from enrollment.usecases.territories import refuse_outside_pool
 
 ERRORS_SHOWN_MAX = 100
@@ -187,7 +187,7 @@ class Withholdings:
         """Match a result file line by line; what fits is booked, what does not is told with its line."""
         file = await asyncio.to_thread(read_bulk, content, ANSWER_COLUMNS)
         async with self._database.change(asked) as tx:
-            refuse_future(received_on, day_of(tx.now))
+            refuse_strange_day(received_on, day_of(tx.now))
             batch = await _batch(tx.connection, batch_id, caller)
             run = await runs.get(tx.connection, batch.run_id, for_update=True)
             if run is None:

@@ -3,17 +3,17 @@
 What it rests on is named: a reason and a reference to its attachment (附件).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 from changhu_common.errors import Conflict, FieldError, InvalidInput, Refusal
+from changhu_common.periods import MONEY_BEGINS, Month
 
 from fund_ledger.domain.journal import JOURNAL_LINES_MAX, Line, refuse_unbalanced
 
 AMOUNT_FEN_MAX = 10**15  # ten trillion yuan: what exceeds it is a slip of the keyboard
-BOOKS_BEGIN = date(2000, 1, 1)  # a slip in the year lies before it, and months would have to be closed from there
 
 
 class AccountUnknown(InvalidInput):
@@ -102,11 +102,19 @@ def refuse_bad_lines(
     refuse_unbalanced(lines)
 
 
+def days_due(*, day_of_month: int, first: Month, last: Month, today: date) -> Iterator[date]:
+    """The days up to today on which something comes again; a month's last where it has no such day."""
+    for month in first.until(min(last, Month.of(today))):
+        day = date(month.year, month.number, min(day_of_month, month.last.day))
+        if day <= today:
+            yield day
+
+
 def refuse_before_books(*, day: date, field: str) -> None:
     """InvalidInput for a day on which no fund had books here."""
-    if day < BOOKS_BEGIN:
+    if day < MONEY_BEGINS:
         raise InvalidInput(
-            f"日期不能早于 {BOOKS_BEGIN}, 请核对年份。", errors=[FieldError(field, f"早于 {BOOKS_BEGIN}")]
+            f"日期不能早于 {MONEY_BEGINS}, 请核对年份。", errors=[FieldError(field, f"早于 {MONEY_BEGINS}")]
         )
 
 

@@ -8,12 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from changhu_common.errors import Conflict
-from changhu_common.periods import Month
+from changhu_common.errors import Conflict, Refusal
+from changhu_common.periods import MONEY_BEGINS, Month
 
 from fund_ledger.domain.journal import Line
 
 YEAR_END = 12
+
+# What is said to happen later than at next year's end is a slip in the year too.
+YEARS_AHEAD_MAX = 1
 
 # The balance account (结余) that a year's income and expense are carried into.
 SURPLUS = "3001"
@@ -24,6 +27,13 @@ class PeriodClosed(Conflict):
 
     code = "period.closed"
     title = "会计期间已结账"
+
+
+class DayOutsideBooks(Refusal):
+    """On this day no fund has books here: what is told of it is not booked at all."""
+
+    code = "journal.day_outside_books"
+    title = "业务日期不在账簿期间内"
 
 
 class PeriodNotNext(Conflict):
@@ -62,6 +72,17 @@ class Check:
     title: str
     holds: bool
     detail: str
+
+
+def refuse_outside_books(*, days: Iterable[date], today: date) -> None:
+    """DayOutsideBooks for a day of an event that would open the books of another century."""
+    latest = date(today.year + YEARS_AHEAD_MAX, 12, 31)
+    for day in days:
+        if not MONEY_BEGINS <= day <= latest:
+            raise DayOutsideBooks(
+                f"业务日期 {day} 不在 {MONEY_BEGINS} 至 {latest} 之间, 没有记账; 请由发出方核对年份。",
+                happened_on=str(day),
+            )
 
 
 def refuse_unless_next(*, month: Month, open_from: date | None, first_booked: date | None, today: date) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fund_ledger.domain.chain import Entry
 from fund_ledger.domain.journal import voucher_number
+from fund_ledger.domain.periods import refuse_outside_books
 from fund_ledger.domain.posting import journal_for
 from fund_ledger.storage import books, journals, totals
 from fund_ledger.usecases.bank_references import keep_references
@@ -95,6 +96,7 @@ class Books:
         """Book a batch of events, in a few statements however many they are; returns what is new."""
         rules = chart().rules
         made = [(each, journal) for each in envelopes if (journal := journal_for(envelope=each, rules=rules))]
+        refuse_outside_books(days={journal.happened_on for _, journal in made}, today=day_of(transaction.now))
         await keep_references(transaction, made)
         return await post(transaction, [journal for _, journal in made])
 
