@@ -229,3 +229,20 @@ async def test_what_comes_again_begins_in_no_month_that_is_closed(ledger: Runnin
     refused = await ledger.post(f"/pools/{POOL}/recurring", who, body | {"first_month": "2026-06"})
     assert (refused.status_code, refused.json()["code"]) == (409, "period.closed")
     assert (await ledger.post(f"/pools/{POOL}/recurring", who, body | {"first_month": "2026-07"})).status_code == 201
+
+
+async def test_a_month_does_not_close_before_what_comes_again_in_it_was_decided(ledger: Running) -> None:
+    zhang = ledger.token(Role.ACCOUNTANT, subject="zhang")
+    body = journal() | {"day_of_month": 31, "first_month": "2026-07", "last_month": "2026-08"}
+    del body["happened_on"]
+    await ledger.post(f"/pools/{POOL}/recurring", zhang, body)
+    closing = f"/pools/{POOL}/periods/2026-07/closing"
+    refused = (await ledger.post(closing, zhang, {})).json()
+    assert [each["name"] for each in refused["checks"]] == ["recurring_drafted"]
+    assert await Recurring(ledger.database, ledger.clock).draft_due() == 1
+    refused = (await ledger.post(closing, zhang, {})).json()
+    assert [each["name"] for each in refused["checks"]] == ["drafts_waiting"]
+    (draft,) = (await ledger.get(f"/pools/{POOL}/drafts", zhang)).json()
+    assert (await approve(ledger, draft)).status_code == 200
+    assert (await ledger.post(closing, zhang, {})).status_code == 200
+    assert (await balances(ledger, on="2026-07-31"))["4201"] == -500

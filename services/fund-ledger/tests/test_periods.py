@@ -242,6 +242,53 @@ async def test_a_surplus_that_was_booked_within_the_year_covers_the_deficit_of_t
     assert poor["surplus_after_fen"] == -(await by_county(ledger, "2026-12-31"))[POOR, "3001"] == 920
 
 
+async def test_what_a_treasury_paid_on_a_claim_that_was_taken_back_is_shown_as_overpaid(ledger: Running) -> None:
+    await ledger.hear(*in_pool(POOR, 2026, 100, 180))
+    await close_through(ledger, "2026-03", "2026-12", pool=CLEARED)
+    await paid_by_treasury(ledger, 80)
+    assert (await clearing(ledger, 2026))["overpaid_fen"] == {}
+    await reopened(ledger, "2026-12")
+    opened = await clearing(ledger, 2026)
+    assert (opened["booked"], opened["unpaid_fen"], opened["overpaid_fen"]) == (False, {}, {POOR: 80})
+    at = {"pool": CLEARED, "county": POOR}
+    await ledger.hear(contribution(30, received_on=date(2026, 12, 20), **at))
+    await close_through(ledger, "2026-12", "2026-12", pool=CLEARED)
+    closed = await clearing(ledger, 2026)
+    assert (closed["claim_fen"], closed["unpaid_fen"], closed["overpaid_fen"]) == (50, {}, {POOR: 30})
+    await paid_by_treasury(ledger, 30, template="claim.returned", on="2027-02-01")
+    assert (await clearing(ledger, 2026))["overpaid_fen"] == {}
+
+
+async def test_a_clearing_that_somebody_asks_to_open_again_is_not_final(ledger: Running) -> None:
+    await ledger.hear(*in_pool(POOR, 2026, 100, 180))
+    await close_through(ledger, "2026-03", "2026-12", pool=CLEARED)
+    who = ledger.token(Role.ACCOUNTANT, region=CLEARED, subject="zhang")
+    await ledger.post(f"/pools/{CLEARED}/periods/2026-12/reopening", who, {"reason": "漏记"})
+    assert (await clearing(ledger, 2026))["booked"] is False
+
+
+def of_claim(fen: int, template: str, on: str) -> dict[str, Any]:
+    said = {"name": template, "county": POOR, "amount_fen": fen}
+    return {"happened_on": on, "reason": "县级财政弥补", "attachment": "回单 1", "template": said}
+
+
+async def paid_by_treasury(
+    ledger: Running, fen: int, *, template: str = "claim.received", on: str = "2027-01-20"
+) -> None:
+    zhang, li = [ledger.token(Role.ACCOUNTANT, region=CLEARED, subject=who) for who in ("zhang", "li")]
+    draft = await ledger.post(f"/pools/{CLEARED}/drafts", zhang, of_claim(fen, template, on))
+    booked = await ledger.post(f"/drafts/{draft.json()['draft_id']}/approval", li, {})
+    assert booked.status_code == 200, booked.text
+
+
+async def reopened(ledger: Running, month: str) -> None:
+    zhang, li = [ledger.token(Role.ACCOUNTANT, region=CLEARED, subject=who) for who in ("zhang", "li")]
+    path = f"/pools/{CLEARED}/periods/{month}/reopening"
+    await ledger.post(path, zhang, {"reason": "漏记"})
+    answer = await ledger.post(f"{path}/approval", li, {})
+    assert answer.status_code == 200, answer.text
+
+
 async def test_a_pool_whose_rules_say_nothing_of_clearing_has_none(ledger: Running) -> None:
     answer = await ledger.get(f"/pools/{POOL}/clearings/2026", ledger.token(Role.AUDITOR))
     assert answer.status_code == 404

@@ -142,6 +142,15 @@ def open_claims(*, pool: str, balances: Iterable[BookBalance]) -> Mapping[Book, 
     }
 
 
+def overpaid_claims(*, pool: str, balances: Iterable[BookBalance]) -> Mapping[Book, int]:
+    """What counties' treasuries paid (fen) beyond what is claimed of them now: a later claim takes it up."""
+    return {
+        (each.county, each.scheme): -each.fen
+        for each in balances
+        if each.account == CLAIM and each.county != pool and each.fen < 0
+    }
+
+
 def refuse_overpaid(*, paid: Mapping[Book, int], claimed: Mapping[Book, int]) -> None:
     """ClaimOverpaid where a county's treasury is said to pay more (fen) than it still owes."""
     for (county, scheme), fen in paid.items():

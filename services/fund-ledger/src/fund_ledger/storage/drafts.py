@@ -1,12 +1,12 @@
 """Manual journals before they are booked, and those that come again."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from changhu_common.rows import insert_rows
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fund_ledger.domain.drafts import Draft
@@ -80,6 +80,16 @@ async def some(
     return (await connection.execute(select(draft).where(*conditions).order_by(draft.c.id.desc()).limit(count))).all()
 
 
-async def recurring_due(connection: AsyncConnection, today: date) -> Sequence[Row[*tuple[Any, ...]]]:
-    """What comes again and has begun."""
-    return (await connection.execute(select(recurring).where(recurring.c.first_month <= today))).all()
+async def known(connection: AsyncConnection, ids: Collection[UUID]) -> set[UUID]:
+    """Which of these drafts there are."""
+    return set((await connection.execute(select(draft.c.id).where(draft.c.id == func.any(list(ids))))).scalars())
+
+
+async def recurring_due(
+    connection: AsyncConnection, today: date, *, pool: str | None = None
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """What comes again and has begun, of one pool or of all."""
+    statement = select(recurring).where(recurring.c.first_month <= today)
+    if pool is not None:
+        statement = statement.where(recurring.c.pool == pool)
+    return (await connection.execute(statement)).all()

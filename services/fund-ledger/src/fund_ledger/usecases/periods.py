@@ -17,7 +17,7 @@ from changhu_policies.accounting import chart
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fund_ledger.domain.chain import Head, digest
-from fund_ledger.domain.clearing import CountyClearing, claims, cleared, open_claims
+from fund_ledger.domain.clearing import CountyClearing, claims, cleared, open_claims, overpaid_claims
 from fund_ledger.domain.drafts import SamePerson, reversed_lines
 from fund_ledger.domain.journal import Journal, Line
 from fund_ledger.domain.periods import (
@@ -33,6 +33,7 @@ from fund_ledger.storage import bank_accounts, books, drafts, journals, periods,
 from fund_ledger.usecases.books import refuse_part_of_pool
 from fund_ledger.usecases.posting import post
 from fund_ledger.usecases.reconciliation import bank_checks
+from fund_ledger.usecases.recurring import not_drafted
 
 # Events that are on their way to the ledger and not booked yet, by topic.
 Lag = Callable[[], Awaitable[Mapping[str, int]]]
@@ -60,9 +61,10 @@ class PeriodView:
 
 @dataclass(frozen=True, slots=True)
 class ClearingView:
-    """A year's clearing, county by county, in fen; `booked` once the year is closed.
+    """A year's clearing, county by county, in fen; `booked` while the year is closed and nobody asks to open it.
 
-    `unpaid_fen` is what counties' treasuries owe now, of this year or another.
+    `unpaid_fen` is what counties' treasuries owe now, of this year or another; `overpaid_fen` what they paid
+    beyond what is claimed of them, as they did of a claim that a year opened again took back.
     """
 
     pool: str
@@ -74,6 +76,7 @@ class ClearingView:
     counties: Sequence[CountyClearing]
     claim_fen: int
     unpaid_fen: Mapping[str, int]
+    overpaid_fen: Mapping[str, int]
 
 
 class Periods:
@@ -198,10 +201,11 @@ class Periods:
             rule=rule.value,
             clause=rule.clause,
             status=rule.status,
-            booked=known is not None and known.status != "open",
+            booked=known is not None and known.status == "closed",
             counties=counties,
             claim_fen=sum(each.claim_fen for each in counties),
             unpaid_fen={county: fen for (county, _), fen in open_claims(pool=pool, balances=stands).items()},
+            overpaid_fen={county: fen for (county, _), fen in overpaid_claims(pool=pool, balances=stands).items()},
         )
 
 
@@ -214,11 +218,13 @@ async def _checks(connection: AsyncConnection, pool: str, month: Month, lag: Map
     waiting = {topic: messages for topic, messages in lag.items() if messages}
     parked = await periods.parked(connection)
     entered = await periods.drafts_waiting(connection, pool, month.last)
+    due = await not_drafted(connection, pool, month.last)
     return [
         Check("trial_balance", "试算平衡", not unbalanced, f"借贷不平的账: {'、'.join(unbalanced) or '无'}"),
         Check("events_waiting", "业务事件均已记账", not waiting, f"尚未记账的事件 {sum(waiting.values())} 件"),
         Check("events_parked", "没有停放的事件", not parked, f"无法处理而停放的事件 {parked} 件"),
         Check("drafts_waiting", "人工凭证均已审批", not entered, f"待审批的人工凭证 {entered} 张"),
+        Check("recurring_drafted", "定期凭证均已生成", not due, f"尚未生成的定期凭证 {due} 张, 生成后请审批或退回"),
         *await bank_checks(connection, pool, month),
     ]
 

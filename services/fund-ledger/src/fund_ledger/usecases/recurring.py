@@ -1,8 +1,10 @@
 """A manual journal that comes again every month is made a draft when its day has come, once."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -13,8 +15,9 @@ from changhu_common.periods import Month
 from changhu_common.roles import Caller
 from changhu_common.rows import insert_rows
 from changhu_common.stopping import pause
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from fund_ledger.domain.drafts import refuse_before_books
+from fund_ledger.domain.drafts import days_due, refuse_before_books
 from fund_ledger.storage import books, drafts
 from fund_ledger.storage.tables import recurring
 from fund_ledger.usecases.drafts import Entered, new_row, refuse_bad
@@ -47,8 +50,9 @@ class Recurring:
         refuse_bad(caller, pool, entered.lines)
         refuse_before_books(day=first.first, field="first_month")
         async with self._database.change(asked) as transaction:
-            if head := await books.find(transaction.connection, pool):
-                refuse_closed(head, [first.first])
+            # Under the pool's lock: a month that closes meanwhile sees it, or has closed before it.
+            head = (await books.lock(transaction.connection, [pool]))[pool]
+            refuse_closed(head, [first.first])
             made = new_id()
             row = {
                 "id": made,
@@ -74,12 +78,9 @@ class Recurring:
             rows = []
             for each in await drafts.recurring_due(transaction.connection, today):
                 entered = Entered(each.title, each.reason, each.attachment, drafts.read(each.lines))
-                for month in Month.of(each.first_month).until(Month.of(min(each.last_month, today))):
-                    on = date(month.year, month.number, min(each.day_of_month, month.last.day))
-                    if on <= today:
-                        row = new_row(each.pool, on, entered, each.entered_by, transaction.now)
-                        row |= {"id": named_id("fund-ledger.recurring", each.id, on), "recurring_id": each.id}
-                        rows.append(row)
+                for made, on in _due(each, today):
+                    row = new_row(each.pool, on, entered, each.entered_by, transaction.now)
+                    rows.append(row | {"id": made, "recurring_id": each.id})
             new = await drafts.add(transaction.connection, rows)
             transaction.record(*(AuditEntry("draft.entered", "draft", made) for made in new))
             return len(new)
@@ -92,3 +93,17 @@ class Recurring:
             except Exception as failure:
                 log.warning("recurring journals interrupted", error=repr(failure))
             await pause(stop, LOOK_SECONDS)
+
+
+async def not_drafted(connection: AsyncConnection, pool: str, until: date) -> int:
+    """How many drafts of a pool are due by a day and not made yet."""
+    rows = await drafts.recurring_due(connection, until, pool=pool)
+    due = {made for each in rows for made, _ in _due(each, until)}
+    return len(due - await drafts.known(connection, due))
+
+
+def _due(row: Any, today: date) -> Iterator[tuple[UUID, date]]:
+    """The drafts of one that comes again, up to today: each day's id is always the same."""
+    first, last = Month.of(row.first_month), Month.of(row.last_month)
+    for on in days_due(day_of_month=row.day_of_month, first=first, last=last, today=today):
+        yield named_id("fund-ledger.recurring", row.id, on), on
