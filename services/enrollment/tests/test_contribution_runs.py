@@ -234,6 +234,8 @@ async def test_more_than_is_due_is_refused_whole(enrollment: Running, enrol: Enr
         assert (answer.status_code, answer.json()["code"]) == (status, code)
     tomorrow = await enrollment.post(at, clerk, {**body, "received_on": "2026-07-02"})
     assert tomorrow.json()["code"] == "receipt.in_future"
+    slip = await enrollment.post(at, clerk, {**body, "received_on": "1026-07-01"})
+    assert (slip.status_code, slip.json()["errors"][0]["field"]) == (422, "received_on")
     assert await enrollment.told(ContributionReceived) == []
 
 

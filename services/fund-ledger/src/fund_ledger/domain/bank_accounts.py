@@ -133,8 +133,6 @@ def refuse_reopening(*, until: date | None, closed_by: str | None, by: str, open
     if until is None:
         raise AccountNotClosed("账户没有销户, 不需要撤销; 请刷新账户列表。")
     if until < open_from:
-        raise EndsInClosedPeriod(
-            f"{until:%Y-%m} 已结账, 销户不能撤销; 确需更正请先反结账。", open_from=str(open_from)
-        )
+        raise EndsInClosedPeriod(f"{until:%Y-%m} 已结账, 销户不能撤销; 确需更正请先反结账。", open_from=str(open_from))
     if closed_by == by:
         raise PostsNotSeparated("登记销户的人不能自己撤销, 请由另一名会计办理。")
