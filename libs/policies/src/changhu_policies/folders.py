@@ -20,7 +20,15 @@ from changhu_policies.parameters import FILES, PARAMETERS
 from changhu_policies.refusals import PackInvalid
 from changhu_policies.shapes import LimitBase, StatisticBase
 from changhu_policies.values import DAY_ONE, Value, plain, read_entry
-from changhu_policies.vocabulary import CATEGORIES, FAMILY_ACCOUNT, MARKS, MODES, OTHER_BENEFITS, SHARES
+from changhu_policies.vocabulary import (
+    CATEGORIES,
+    FAMILY_ACCOUNT,
+    FEE_CAUSES,
+    MARKS,
+    MODES,
+    OTHER_BENEFITS,
+    SHARES,
+)
 from changhu_policies.yamls import read_yaml
 
 PACKS: Final = Path(__file__).parent / "packs"
@@ -154,6 +162,7 @@ def _domain(content: Content, qualifier: str) -> set[str | int] | None:
         "scale": set(scales()),
         "grade": {grade for scale in scales().values() for grade in scale.grades},
         "benefit": set(OTHER_BENEFITS),
+        "cause": set(FEE_CAUSES),
         "mark": {*MARKS, FAMILY_ACCOUNT},
     }
     return domains.get(qualifier)

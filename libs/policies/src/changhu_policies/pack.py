@@ -16,7 +16,7 @@ from changhu_common.errors import FieldError, InvalidInput
 
 from changhu_policies.folders import Content, pools, read_pack
 from changhu_policies.national import national_content
-from changhu_policies.parameters import PARAMETERS
+from changhu_policies.parameters import PARAMETERS, QUALIFIERS
 from changhu_policies.refusals import PolicyMissing, PolicyNotInForce
 from changhu_policies.supplied import NOTHING, Supplied, SuppliedValue
 from changhu_policies.values import DAY_ONE, Key, Value
@@ -78,12 +78,13 @@ class Pack:
         mark: str | None = None,
         share: str | None = None,
         benefit: str | None = None,
+        cause: str | None = None,
     ) -> Value:
         """What decides this case on this day; say all that is known, the pack uses what it varies by.
 
         Raises PolicyMissing, or PolicyNotInForce where the value only begins later.
         """
-        asked = (parameter, on, category, county, mode, scale, grade, level, mark, share, benefit)
+        asked = (parameter, on, category, county, mode, scale, grade, level, mark, share, benefit, cause)
         found = self._find(asked)
         if found is not None:
             return found
@@ -107,9 +108,10 @@ class Pack:
         mark: str | None = None,
         share: str | None = None,
         benefit: str | None = None,
+        cause: str | None = None,
     ) -> Value | None:
         """As `value`, but None where no rule speaks of this case on this day; still PolicyMissing."""
-        return self._find((parameter, on, category, county, mode, scale, grade, level, mark, share, benefit))
+        return self._find((parameter, on, category, county, mode, scale, grade, level, mark, share, benefit, cause))
 
     def statistic(self, name: str, year: int) -> Value:
         """The yearly figure per person in fen that measures `year`."""
@@ -180,12 +182,7 @@ class Pack:
 
 
 # Where each qualifier stands in what is asked of a pack.
-_QUALIFIED: Final = {
-    name: place
-    for place, name in enumerate(
-        ("category", "county", "mode", "scale", "grade", "level", "mark", "share", "benefit"), start=2
-    )
-}
+_QUALIFIED: Final[Mapping[str, int]] = {name: place for place, name in enumerate(QUALIFIERS, start=2)}
 
 
 @lru_cache(maxsize=PACKS_MAX)

@@ -26,9 +26,9 @@ from changhu_policies.shapes import (
 from changhu_policies.vocabulary import CATEGORIES, MARKS, PAYERS, RELATIONS, SHARES, STATISTICS
 
 # What a value may differ by. A `mark` may join several with "+": all of them must be there.
-Qualifier = Literal["category", "county", "mode", "scale", "grade", "level", "mark", "share", "benefit"]
+Qualifier = Literal["category", "county", "mode", "scale", "grade", "level", "mark", "share", "benefit", "cause"]
 QUALIFIERS: Final[tuple[Qualifier, ...]] = (
-    "category", "county", "mode", "scale", "grade", "level", "mark", "share", "benefit",
+    "category", "county", "mode", "scale", "grade", "level", "mark", "share", "benefit", "cause",
 )  # fmt: skip
 
 # The level of a grade that reaches none.
@@ -124,7 +124,9 @@ _ASSESSMENT = _file(
     Parameter("assessment.publicity_days", "公示天数", count, needed=True),
     Parameter("assessment.objection_days", "异议申请天数", count),
     Parameter("assessment.validity_months", "结论有效月数", count, by=("grade",), needed=True),
-    Parameter("assessment.fee_fund_share", "评估费基金负担比例", ratio),
+    Parameter("assessment.fee_fen", "评估费标准", count, by=("county", "cause"), whole=("cause",), needed=True),
+    Parameter("assessment.fee_fund_share", "评估费基金负担比例", ratio, by=("cause",), whole=("cause",), needed=True),
+    Parameter("assessment.periodic_days", "定期复评可提前申请的天数", count, needed=True),
     Parameter("assessment.organization_months_min", "评估机构运营月数", count),
     Parameter("assessment.organization_staff_min", "评估机构评估人员数", count),
     Parameter("assessment.organization_experts_min", "评估机构评估专家数", count),

@@ -83,6 +83,16 @@ OTHER_BENEFITS: Final = {
     "third_party": "第三方责任赔付",
 }
 
+# Why a person was assessed and how it ended (评估事由): what an assessment fee's shares may differ by.
+FEE_CAUSES: Final = {
+    "first_passed": "首次评估通过",
+    "passed_later": "前次未通过、再次申请后通过",
+    "failed": "评估未通过",
+    "periodic": "按规定定期复评",
+    "requested": "有效期内本人要求的复评",
+    "disputed": "异议后的复评",
+}
+
 # Yearly figures per person in fen, by the year that they measure.
 STATISTICS: Final = {
     "city_resident_disposable_income": "全市居民人均可支配收入",

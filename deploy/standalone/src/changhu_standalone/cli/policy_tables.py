@@ -7,6 +7,7 @@ from typing import Any, Final
 from changhu_policies.vocabulary import (
     CATEGORIES,
     FAMILY_ACCOUNT,
+    FEE_CAUSES,
     MARKS,
     MODES,
     OTHER_BENEFITS,
@@ -26,6 +27,7 @@ _QUALIFIERS: Final[Mapping[str, Mapping[str, str]]] = {
     "mode": MODES,
     "share": SHARES,
     "benefit": OTHER_BENEFITS,
+    "cause": FEE_CAUSES,
     "mark": MARKS | {FAMILY_ACCOUNT: "有近亲属账户代缴"},
 }
 _STATES: Final = {"entered": "待审批", "approved": "已审批"}
