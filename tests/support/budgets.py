@@ -41,8 +41,9 @@ async def in_force(ledger: Running, *lines: dict[str, Any], year: int = 2026) ->
     return told
 
 
-def part(fund_fen: int, *, county: str = COUNTY, category: str = "employee", payments: int = 1) -> StatementPart:
-    return StatementPart(county=county, category=category, fund_fen=fund_fen, payments=payments)
+def part(fund_fen: int, **said: Any) -> StatementPart:
+    usual: dict[str, Any] = {"county": COUNTY, "category": "employee", "payments": 1}
+    return StatementPart(fund_fen=fund_fen, **usual | said)
 
 
 def approved(*parts: StatementPart | int, **said: Any) -> StatementApproved:

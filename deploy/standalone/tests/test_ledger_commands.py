@@ -46,10 +46,13 @@ def test_the_rules_are_shown_with_their_accounts_and_what_they_rest_on() -> None
     told = json.loads(CliRunner().invoke(app, ["ledger", "rules", "--json"]).stdout)
     rules = {each["rule"]: each for each in told["rules"]}
     assert rules["payment.settled"]["dimensions"]["organization"] == "organization_id"
-    assert [line["account"] for line in rules["payment.settled"]["lines"]] == ["5001", "1003"]
+    paid, from_the_bank = rules["payment.settled"]["lines"]
+    assert (paid["account"], paid["by"], paid["accounts"]) == ("5001", "kind", {"assessment": "5401"})
+    assert from_the_bank["account"] == "1003"
     assert all(each["clause"] and each["status"] for each in rules.values())
     shown = CliRunner().invoke(app, ["ledger", "rules"], env={"COLUMNS": "200"}).stdout
     assert "社会保险待遇支出" in shown
+    assert "kind = assessment: 5401" in shown
 
 
 def test_the_matching_rules_are_shown_in_their_order_with_what_they_rest_on() -> None:

@@ -14,7 +14,7 @@ from psycopg.errors import CheckViolation, InsufficientPrivilege
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from tests.support.ledgers import DAY, OTHER_COUNTY, POOL, balances, contribution, payment, rows
+from tests.support.ledgers import DAY, OTHER_COUNTY, POOL, balances, contribution, payment, reversal, rows
 from tests.support.running import Running
 
 
@@ -53,6 +53,12 @@ async def test_an_event_that_comes_again_is_booked_once(ledger: Running) -> None
 async def test_a_negative_payment_takes_back_on_the_same_accounts(ledger: Running) -> None:
     await ledger.hear(payment(160_000), payment(-30_000))
     assert await balances(ledger, on="2026-12-31") == {"1003": -130_000, "5001": 130_000}
+
+
+async def test_assessment_fees_stand_on_an_account_of_their_own(ledger: Running) -> None:
+    fee = payment(30_000, kind="assessment")
+    await ledger.hear(payment(), fee, reversal(10_000, kind="assessment", payment_id=fee.payment_id))
+    assert await balances(ledger, on="2026-12-31") == {"1003": -180_000, "5001": 160_000, "5401": 20_000}
 
 
 async def test_counties_add_up_to_the_pool(ledger: Running) -> None:

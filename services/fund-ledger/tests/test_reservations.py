@@ -100,6 +100,23 @@ async def test_what_does_not_fit_waits_and_says_what_is_short(ledger: Running) -
     assert (waits["status"], waits["status_text"]) == ("waiting", "超预算，等待放行或调整预算")
 
 
+async def test_fees_and_care_of_one_statement_are_held_on_their_own_lines(ledger: Running) -> None:
+    await in_force(ledger, line(1_000), line(300, account="5401"))
+    statement = approved(part(900), part(300, kind="assessment"))
+    await ledger.hear(statement)
+    assert await answers(ledger) == [("budget.reserved", 1_200)]
+    await ledger.hear(paid(statement, 300, kind="assessment"))
+    assert await care(ledger) == (1_300, 900, 300, 100)
+
+
+async def test_a_fee_that_its_line_cannot_bear_waits_whatever_is_left_for_care(ledger: Running) -> None:
+    await ledger.hear(supplied("budget.hard_stop", "stops"))
+    await in_force(ledger, line(10_000), line(300, account="5401"))
+    await ledger.hear(approved(part(301, kind="assessment")))
+    (told,) = await ledger.told(BudgetExceeded)
+    assert [(each.account, each.asked_fen, each.free_fen) for each in told.short] == [("5401", 301, 300)]
+
+
 async def test_a_smaller_one_behind_it_is_not_held_up(ledger: Running) -> None:
     await in_force(ledger, line(1_000))
     await ledger.hear(approved(1_001), approved(1_000))

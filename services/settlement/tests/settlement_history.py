@@ -9,7 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from changhu_common.events import Envelope, Event
-from changhu_common.events.assessment import AssessmentRevoked, Conclusion
+from changhu_common.events.assessment import (
+    AssessmentFee,
+    AssessmentFeeDue,
+    AssessmentFeeVoided,
+    AssessmentRevoked,
+    Conclusion,
+)
 from changhu_common.events.care import DeliveredItem, Service, ServiceCorrected, ServiceVoided
 from changhu_common.events.enrollment import (
     CoveragePeriod,
@@ -42,6 +48,7 @@ from services.settlement.tests.settlement_story import (
     again,
     at,
     designated,
+    fee,
     graded,
     income,
     insured,
@@ -62,6 +69,8 @@ def history(random: Random, persons: Sequence[UUID], organisations: Sequence[UUI
         events += _of_organisation(random, organisation)
     for _ in range(random.randint(3, 10)):
         events += _visit(random, persons, organisations)
+    for _ in range(random.randint(0, 3)):
+        events += _fee(random, persons, organisations)
     return events
 
 
@@ -142,6 +151,25 @@ def _visit(random: Random, persons: Sequence[UUID], organisations: Sequence[UUID
     return events
 
 
+def _fee(random: Random, persons: Sequence[UUID], organisations: Sequence[UUID]) -> list[Event]:
+    """An assessment's fee; perhaps it comes to something else, was another organisation's, or is not owed at all."""
+
+    def said() -> dict[str, Any]:
+        return {
+            "organization_id": random.choice(organisations),
+            "assessed_on": date(2026, random.choice(MONTHS), random.randint(1, 28)),
+        }
+
+    made: Event = fee(random.choice(persons), fund_fen=random.choice([30_001, 15_001, 0]), **said())
+    events = [made]
+    if random.random() < 0.5:
+        made = again(AssessmentFeeDue, made, fee_fen=20_003, fund_fen=10_002, person_fen=10_001, **said())
+        events.append(made)
+    if random.random() < 0.3:
+        events.append(again(AssessmentFeeVoided, made))
+    return events
+
+
 def delivery(random: Random, events: Sequence[Event]) -> list[list[Envelope]]:
     """The events in any order, some of them twice (as one fact, or told anew), in batches of any size."""
     envelopes = [Envelope(id=new_id(), source="test", time=at(1), event=event) for event in events]
@@ -163,14 +191,14 @@ def delivery(random: Random, events: Sequence[Event]) -> list[list[Envelope]]:
     return batches
 
 
-def expected(events: Sequence[Event]) -> dict[UUID, tuple[Line, Service]]:
+def expected(events: Sequence[Event]) -> dict[UUID, tuple[Line, Service | AssessmentFee]]:
     """What the facts come to: each line by id, from the events alone, without a database."""
     known: dict[tuple[str, UUID], Any] = {}
     for event in events:
         for kind, key in (
             (PersonState, "person_id"), (Conclusion, "conclusion_id"), (OtherBenefit, "benefit_id"),
             (AgreementState, "agreement_id"), (PricesPublished, "organization_id"), (Service, "visit_id"),
-            (Merge, "person_id"),
+            (Merge, "person_id"), (AssessmentFee, "fee_id"),
         ):  # fmt: skip
             if isinstance(event, kind):
                 place = (kind.__name__, getattr(event, key))
@@ -181,7 +209,11 @@ def expected(events: Sequence[Event]) -> dict[UUID, tuple[Line, Service]]:
     values = [event for event in events if isinstance(event, PolicyValueApproved)]
     pack = load_pack(POOL, Supplied.from_records(_record(value) for value in values))
     visits = [each for each in latest if isinstance(each, Service) and not each.VOID]
-    lines: dict[UUID, tuple[Line, Service]] = {}
+    lines: dict[UUID, tuple[Line, Service | AssessmentFee]] = {
+        UUID(line.id): (line, each)
+        for each in latest
+        if isinstance(each, AssessmentFee) and not each.VOID and (line := _of_fee(each))
+    }
     for person, month in {(each.person_id, Month.of(day_of(each.started_at))) for each in visits}:
         of_month = [each for each in visits if each.person_id == person and Month.of(day_of(each.started_at)) == month]
         by_line = {
@@ -192,9 +224,21 @@ def expected(events: Sequence[Event]) -> dict[UUID, tuple[Line, Service]]:
     return lines
 
 
+def _of_fee(owed: AssessmentFee) -> Line:
+    return Line(
+        id=str(named_id("settlement.line", owed.fee_id, owed.organization_id)),
+        cost_fen=owed.fee_fen,
+        fund_fen=owed.fund_fen,
+        person_fen=owed.person_fen,
+        used_fen=0,
+        paid=owed.fund_fen > 0,
+        findings=(),
+    )
+
+
 def _the_persons(event: Any, merges: dict[UUID, UUID]) -> Any:
     """A fact as that of the person whose record it was told of; a state is each record's own."""
-    if not isinstance(event, Service | Conclusion | OtherBenefit):
+    if not isinstance(event, Service | Conclusion | OtherBenefit | AssessmentFee):
         return event
     person = event.person_id
     while person in merges:
@@ -266,11 +310,12 @@ def _days_of_agreement(latest: Sequence[Any]) -> list[domain.Agreement]:
     return made
 
 
-def sums(lines: dict[UUID, tuple[Line, Service]]) -> dict[tuple[UUID, UUID, str], tuple[int, int, int]]:
+def sums(lines: dict[UUID, tuple[Line, Service | AssessmentFee]]) -> dict[tuple[UUID, UUID, str], tuple[int, int, int]]:
     """Cost, fund and person in fen by organisation, person and month; nothing where all of it is zero."""
     totals: dict[tuple[UUID, UUID, str], tuple[int, int, int]] = defaultdict(lambda: (0, 0, 0))
     for line, of in lines.values():
-        key = (of.organization_id, of.person_id, str(Month.of(day_of(of.started_at))))
+        day = of.assessed_on if isinstance(of, AssessmentFee) else day_of(of.started_at)
+        key = (of.organization_id, of.person_id, str(Month.of(day)))
         cost, fund, person = totals[key]
         totals[key] = (cost + line.cost_fen, fund + line.fund_fen, person + line.person_fen)
     return {key: amounts for key, amounts in totals.items() if any(amounts)}

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import httpx
 from changhu_common.events import Event
-from changhu_common.events.assessment import AssessmentPublished
+from changhu_common.events.assessment import AssessmentFeeDue, AssessmentPublished, FeeFinding
 from changhu_common.events.budget import BudgetAnswer, BudgetReserved
 from changhu_common.events.care import DeliveredItem, ServiceDelivered
 from changhu_common.events.enrollment import CoveragePeriod, PersonEnrolled
@@ -78,6 +78,30 @@ def graded(person_id: UUID, *, grade: int = 5, **more: Any) -> AssessmentPublish
         "pack_version": "v",
     }
     return AssessmentPublished(**said | more)
+
+
+def fee(person_id: UUID, organization_id: UUID, fen: int = 30_001, fund_fen: int | None = None, **more: Any) -> Any:
+    """An assessment on 6 July, by default paid by the fund alone."""
+    fund_fen = fen if fund_fen is None else fund_fen
+    finding = {"clause": "六(一)3", "text": "首次评估通过，基金负担100%", "status": "stated"}
+    said: dict[str, Any] = {
+        "fee_id": new_id(),
+        "application_id": new_id(),
+        "round": 1,
+        "person_id": person_id,
+        "organization_id": organization_id,
+        "pool": POOL,
+        "county": COUNTY,
+        "revision": 1,
+        "cause": "first_passed",
+        "assessed_on": date(2026, 7, 6),
+        "fee_fen": fen,
+        "fund_fen": fund_fen,
+        "person_fen": fen - fund_fen,
+        "findings": (FeeFinding(code="fee_share", parameter="assessment.fee_fund_share", **finding),),
+        "pack_version": "v",
+    }
+    return AssessmentFeeDue(**said | more)
 
 
 def designated(organization_id: UUID, **more: Any) -> AgreementState:

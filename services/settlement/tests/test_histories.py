@@ -33,6 +33,7 @@ async def cleared(settlement: Settlement) -> None:
     async with settlement.running.database.engine.begin() as connection:
         for table in ("supplied_value", "service", "line", "limit_period"):
             await connection.execute(text(f"DELETE FROM {table}"))
+        await connection.execute(text("UPDATE assessment_fee SET void = true"))
 
 
 async def lines_of(settlement: Settlement) -> dict[UUID, tuple[Any, ...]]:
@@ -123,14 +124,14 @@ async def held(settlement: Settlement, organisations: list[UUID]) -> dict[tuple[
 
 
 async def wrong_books(settlement: Settlement, organisations: list[UUID]) -> list[Any]:
-    """Lines whose fund money stands in the book of another person, month or category than theirs."""
+    """Lines whose fund money stands in the book of another person, month, category or kind than theirs."""
     query = (
         "SELECT l.id, coalesce(m.survivor_id, p.person_id), p.month, p.category, sum(sl.fund_fen) FROM statement s"
         " JOIN payment p ON p.statement_id = s.id JOIN statement_line sl ON sl.payment_id = p.id"
         " LEFT JOIN merged_person m ON m.person_id = p.person_id"
         " JOIN line l ON l.id = sl.line_id WHERE s.status <> 'rejected' AND s.organization_id = ANY(:ids)"
-        " AND (l.person_id, l.month, l.category)"
-        " IS DISTINCT FROM (coalesce(m.survivor_id, p.person_id), p.month, p.category)"
+        " AND (l.person_id, l.month, l.category, CASE WHEN l.fee_id IS NULL THEN 'care' ELSE 'assessment' END)"
+        " IS DISTINCT FROM (coalesce(m.survivor_id, p.person_id), p.month, p.category, p.kind)"
         " GROUP BY 1, 2, 3, 4 HAVING sum(sl.fund_fen) <> 0"
     )
     async with settlement.running.database.read() as connection:
@@ -145,10 +146,15 @@ def test_the_histories_reach_what_they_are_for() -> None:
         told_of = {event.visit_id: event.person_id for event in events if isinstance(event, Service)}
         for line, of in expected(events).values():
             seen.update({"paid"} if line.paid else {"not paid"})
-            seen.update({"merged"} if of.person_id != told_of[of.visit_id] and line.fund_fen else ())
+            if isinstance(of, Service):
+                seen.update({"merged"} if of.person_id != told_of[of.visit_id] and line.fund_fen else ())
+            else:
+                seen.update({"fee"} if line.fund_fen else {"fee not paid"})
             seen.update(finding.code for finding in line.findings)
     assert {
         "paid",
+        "fee",
+        "fee not paid",
         "merged",
         "limit_reached",
         "limit_used_up",

@@ -7,7 +7,7 @@ calendar on a wall in Beijing shows at that moment.
 import calendar
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,11 @@ def day_of(moment: datetime) -> date:
     if moment.tzinfo is None:
         raise ValueError("a moment without a time zone has no day")
     return moment.astimezone(SHANGHAI).date()
+
+
+def midnight(day: date) -> datetime:
+    """The moment in which a day of Shanghai begins."""
+    return datetime.combine(day, time(), SHANGHAI)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,18 +1,22 @@
 """What settlement tells: statements decided, and money that the bank confirmed."""
 
 from datetime import date
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
 from changhu_common.events.registry import Event, Topic
 
-PAYMENT = Topic("settlement.payment", "person_id", "what was paid for a person's care (拨付)")
+# What the money is for: care (护理服务费), or an assessment fee (评估费); the books keep them apart.
+PaymentKind = Literal["care", "assessment"]
+
+PAYMENT = Topic("settlement.payment", "person_id", "what was paid for a person's care and assessments (拨付)")
 STATEMENT = Topic("settlement.statement", "organization_id", "an organisation's monthly statement (结算单)")
 
 
 class PaymentSettled(Event):
-    """The bank paid a statement: one payment for each person and month of service in it.
+    """The bank paid a statement: one payment for each person, month of service and kind of money in it.
 
     `fund_fen` is the fund's money, which the ledger books; `person_fen` is for the record. Where
     `corrects_payment_id` is given the amounts are the exact difference to what was settled before,
@@ -38,6 +42,7 @@ class PaymentSettled(Event):
     bank_reference: str
     corrects_payment_id: UUID | None = None
     pack_version: str
+    kind: PaymentKind = "care"
 
 
 class PaymentReversed(Event):
@@ -58,6 +63,7 @@ class PaymentReversed(Event):
     fund_fen: int
     returned_on: date
     bank_reference: str
+    kind: PaymentKind = "care"
 
 
 class StatementDecision(Event):
@@ -77,7 +83,7 @@ class StatementDecision(Event):
 
 
 class StatementPart(BaseModel):
-    """What a statement's payments ask of one county's money of one category, in fen, net of what is taken back.
+    """What a statement's payments of a kind ask of a county's money of a category, in fen, net of what is taken back.
 
     `payments` counts those that move the fund's money.
     """
@@ -88,6 +94,7 @@ class StatementPart(BaseModel):
     category: str
     fund_fen: int
     payments: int
+    kind: PaymentKind = "care"
 
 
 class StatementApproved(StatementDecision):

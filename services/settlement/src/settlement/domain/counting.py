@@ -161,6 +161,7 @@ def _line(
     row: dict[str, Any] = {
         "id": item.line_id,
         "visit_id": visit.visit_id,
+        "fee_id": None,
         "item": item.item,
         "quantity": item.quantity,
         "price_fen": item.price_fen,
@@ -179,12 +180,17 @@ def _line(
         "used_fen": decided.used_fen if decided else 0,
         "pack_version": pack.version,
     }
+    return stored(row, findings)
+
+
+def stored(row: dict[str, Any], findings: Iterable[Finding]) -> dict[str, Any]:
+    """A line with its findings, and with a fingerprint that is another one whenever anything of it is."""
     said = [_told(finding) for finding in findings]
     row["findings"] = [each for each, _ in said]
-    # The id says the visit and the item; the other ids as bytes, which are had for nothing.
-    digest = hashlib.blake2b(visit.person_id.bytes + visit.organization_id.bytes, digest_size=16)
+    # The line's id says what it is of; the other ids as bytes, which are had for nothing.
+    digest = hashlib.blake2b(row["person_id"].bytes + row["organization_id"].bytes, digest_size=16)
     # A moment is the same in every time zone that the database may answer in.
-    digest.update(repr([visit.started_at.timestamp(), *(row[name] for name in _PRINTED)]).encode())
+    digest.update(repr([row["at"].timestamp(), *(row[name] for name in _PRINTED)]).encode())
     for _, text in said:
         digest.update(text)
     row["fingerprint"] = digest.digest()

@@ -1,13 +1,15 @@
 """A statement holds the exact difference between what a line comes to now and what statements hold already.
 
-Money stands in a book: a person, a month of service, a county and a category. What a line had in the
-book of another person or month is taken back there in full; fund money never stays in another
-category's book. The county of money that was settled stays: who moves takes no old bill along.
+Money stands in a book: a person, a month of service, a county, a category, and what it is for. What a
+line had in the book of another person or month is taken back there in full; fund money never stays in
+another category's book. The county of money that was settled stays: who moves takes no old bill along.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from uuid import UUID
+
+from changhu_common.events.settlement import PaymentKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,14 @@ class Book:
     month: str
     county: str
     category: str | None
+    kind: PaymentKind = "care"
 
 
 def differences(*, book: Book, now: Amounts, settled: Mapping[Book, Amounts]) -> dict[Book, Amounts]:
     """What has to be added, book by book, so that `settled` comes to `now`; zeros are left out."""
-    same_month = [each for each in settled if (each.person_id, each.month) == (book.person_id, book.month)]
+    same_month = [
+        each for each in settled if (each.person_id, each.month, each.kind) == (book.person_id, book.month, book.kind)
+    ]
     here = replace(book, county=same_month[0].county) if same_month else book
     added: dict[Book, Amounts] = {}
     stays = NOTHING

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from changhu_common.ids import named_id
 from changhu_common.rows import insert_rows
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from settlement.storage.tables import account, recount, service
+from settlement.storage.tables import account, assessment_fee, recount, service
 
 _LOCK = {
     shared: text(f"SELECT id FROM account WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR {mode}")  # noqa: S608
@@ -79,12 +79,11 @@ async def recounts_waiting(connection: AsyncConnection) -> int:
 
 
 async def persons_after(connection: AsyncConnection, after: UUID, *, persons_max: int) -> list[UUID]:
-    """The next persons who have services, in order of id."""
-    rows = await connection.execute(
-        select(service.c.person_id)
-        .where(service.c.person_id > after)
-        .distinct()
-        .order_by(service.c.person_id)
+    """The next persons who have services or assessment fees, in order of id."""
+    served, assessed = (
+        select(table.c.person_id).where(table.c.person_id > after).distinct().order_by(table.c.person_id)
         .limit(persons_max)
-    )
+        for table in (service, assessment_fee)
+    )  # fmt: skip
+    rows = await connection.execute(union(served, assessed).order_by("person_id").limit(persons_max))
     return list(rows.scalars())

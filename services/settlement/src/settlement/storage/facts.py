@@ -3,16 +3,18 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from changhu_common.periods import SHANGHAI, DateRange
+from changhu_common.periods import DateRange, midnight
 from sqlalchemy import Row, Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from settlement.domain.counting import Offer
 from settlement.domain.facts import Agreement, Coverage, Facts, Grade, OtherBenefit
+from settlement.domain.fees import Fee
+from settlement.domain.findings import Finding
 from settlement.domain.pricing import Price, PriceList, Visit
 from settlement.storage.tables import agreement, conclusion, hospital_stay, other_benefit, person, price_list
 
@@ -56,6 +58,13 @@ _VISITS = text(
     " AND (w.pool IS NULL OR s.pool = w.pool) AND NOT s.void OFFSET 0) s"
 )
 
+_FEES = text(
+    f"""SELECT f.* FROM {WINDOWS} CROSS JOIN LATERAL (
+        SELECT f.*, f.assessed_on::timestamp AT TIME ZONE 'Asia/Shanghai' AS at FROM assessment_fee f
+        WHERE f.person_id = w.person_id AND (w.pool IS NULL OR f.pool = w.pool) AND NOT f.void OFFSET 0
+    ) f WHERE f.at >= w."from" AND f.at < w.until"""  # noqa: S608 (names are ours)
+)
+
 
 def window_arrays(windows: Sequence[Window]) -> dict[str, list[Any]]:
     """The windows as the arrays that `WINDOWS` unnests."""
@@ -68,10 +77,6 @@ def window_arrays(windows: Sequence[Window]) -> dict[str, list[Any]]:
         "froms": [window.since or midnight(window.days.start) for window in windows],
         "untils": [midnight(last + ONE_DAY) for last in lasts if last is not None],
     }
-
-
-def midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), SHANGHAI)
 
 
 async def visits(connection: AsyncConnection, windows: Sequence[Window]) -> list[Visit]:
@@ -87,6 +92,28 @@ async def visits(connection: AsyncConnection, windows: Sequence[Window]) -> list
             mode=row.mode,
             started_at=row.started_at,
             items=tuple((each["item"], each["quantity"]) for each in row.items),
+        )
+        for row in rows
+    ]
+
+
+async def fees(connection: AsyncConnection, windows: Sequence[Window]) -> list[Fee]:
+    """The assessment fees of these days that are owed."""
+    rows = await connection.execute(_FEES, window_arrays(windows))
+    return [
+        Fee(
+            fee_id=row.fee_id,
+            person_id=row.person_id,
+            organization_id=row.organization_id,
+            pool=row.pool,
+            county=row.county,
+            cause=row.cause,
+            assessed_on=row.assessed_on,
+            fee_fen=row.fee_fen,
+            fund_fen=row.fund_fen,
+            person_fen=row.person_fen,
+            findings=tuple(Finding(**each, stops_payment=False) for each in row.findings),
+            pack_version=row.pack_version,
         )
         for row in rows
     ]

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from changhu_common.periods import midnight
 from changhu_common.rows import insert_rows
 from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from settlement.domain.counting import PeriodKey
-from settlement.storage.facts import WINDOWS, Window, midnight, window_arrays
+from settlement.storage.facts import WINDOWS, Window, window_arrays
 from settlement.storage.tables import limit_period, line
 
 # By index, window by window, like the visits.

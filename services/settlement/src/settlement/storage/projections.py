@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from changhu_common.events import Event
-from changhu_common.events.assessment import Conclusion
+from changhu_common.events.assessment import AssessmentFee, Conclusion
 from changhu_common.events.care import Service
 from changhu_common.events.enrollment import HospitalStay, OtherBenefit, PersonState
 from changhu_common.events.provider import AgreementState, PricesPublished
@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from settlement.storage.tables import (
     MERGED,
     agreement,
+    assessment_fee,
     conclusion,
     hospital_stay,
     other_benefit,
@@ -27,7 +28,7 @@ from settlement.storage.tables import (
 )
 
 # What belongs to whom a record belongs to; a person's state is each record's own.
-OF_A_RECORD = (HospitalStay, OtherBenefit, Conclusion, Service)
+OF_A_RECORD = (HospitalStay, OtherBenefit, Conclusion, AssessmentFee, Service)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ OTHERS = (
     Projection(HospitalStay, hospital_stay),
     Projection(OtherBenefit, other_benefit),
     Projection(Conclusion, conclusion),
+    Projection(AssessmentFee, assessment_fee),
     Projection(AgreementState, agreement),
     Projection(PricesPublished, price_list),
 )
@@ -92,7 +94,7 @@ async def keep(
 
 async def rehome(connection: AsyncConnection, moved: Sequence[Moved]) -> None:
     """Give everything that was told of these records to whom they belong now."""
-    for table in (hospital_stay, other_benefit, conclusion, service):
+    for table in (hospital_stay, other_benefit, conclusion, assessment_fee, service):
         await MERGED.rehome(connection, table, moved)
 
 

@@ -1,4 +1,4 @@
-"""What was really paid, summed by what it was paid for."""
+"""What was really paid for care, summed by what it was paid for."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -41,7 +41,7 @@ async def settled(
                     conclusion.c.end >= _DAY,
                 ),
             )
-            .where(statement.c.pool == pool, statement.c.status == "paid")
+            .where(statement.c.pool == pool, statement.c.status == "paid", payment.c.kind == "care")
             .where(statement.c.paid_on.between(since, until))
             .group_by(*keys)
             .order_by(*keys)

@@ -53,16 +53,18 @@ ORDER BY l.person_id, l.at, l.id, b.month, b.county, b.category
 """)
 _FIRST_PAYMENTS = text("""
 WITH w AS (
-    SELECT * FROM unnest(CAST(:persons AS uuid[]), CAST(:months AS text[])) AS w (person_id, month)
+    SELECT * FROM unnest(CAST(:persons AS uuid[]), CAST(:months AS text[]), CAST(:kinds AS text[]))
+        AS w (person_id, month, kind)
 ), record AS (
-    SELECT person_id, person_id AS record_id, month FROM w
-    UNION SELECT w.person_id, m.person_id, w.month FROM w JOIN merged_person m ON m.survivor_id = w.person_id
+    SELECT person_id, person_id AS record_id, month, kind FROM w
+    UNION SELECT w.person_id, m.person_id, w.month, w.kind FROM w JOIN merged_person m ON m.survivor_id = w.person_id
 )
-SELECT DISTINCT ON (r.person_id, r.month) r.person_id, r.month, p.id
+SELECT DISTINCT ON (r.person_id, r.month, r.kind) r.person_id, r.month, r.kind, p.id
 FROM record r
-JOIN payment p ON p.organization_id = :organization_id AND p.person_id = r.record_id AND p.month = r.month
+JOIN payment p ON p.organization_id = :organization_id AND p.person_id = r.record_id
+    AND (p.month, p.kind) = (r.month, r.kind)
 JOIN statement s ON s.id = p.statement_id AND s.status <> 'rejected'
-ORDER BY r.person_id, r.month, s.entered_at, s.id, p.id
+ORDER BY r.person_id, r.month, r.kind, s.entered_at, s.id, p.id
 """)
 _CLAUSES = text("""
 SELECT f->>'code' AS code, f->>'clause' AS clause, f->>'parameter' AS parameter, f->>'status' AS status,
@@ -104,19 +106,20 @@ async def open_lines(connection: AsyncConnection, *, organization_id: UUID, mont
 
 
 async def first_payments(
-    connection: AsyncConnection, *, organization_id: UUID, of: Iterable[tuple[UUID, str]]
-) -> dict[tuple[UUID, str], UUID]:
-    """The first payment of each of these persons and months at the organisation."""
+    connection: AsyncConnection, *, organization_id: UUID, of: Iterable[tuple[UUID, str, str]]
+) -> dict[tuple[UUID, str, str], UUID]:
+    """The first payment of each of these persons, months and kinds at the organisation."""
     wanted = sorted(set(of))
     rows = await connection.execute(
         _FIRST_PAYMENTS,
         {
             "organization_id": organization_id,
-            "persons": [person for person, _ in wanted],
-            "months": [month for _, month in wanted],
+            "persons": [person for person, _, _ in wanted],
+            "months": [month for _, month, _ in wanted],
+            "kinds": [kind for *_, kind in wanted],
         },
     )
-    return {(row.person_id, row.month): row.id for row in rows}
+    return {(row.person_id, row.month, row.kind): row.id for row in rows}
 
 
 async def add(
@@ -202,14 +205,15 @@ async def approved(connection: AsyncConnection, organization_id: UUID) -> Sequen
 
 
 async def parts(connection: AsyncConnection, statement_id: UUID) -> Sequence[Found]:
-    """What a statement's payments ask of the fund, by county and category, and how many they are."""
+    """What a statement's payments ask of the fund, by county, category and kind, and how many they are."""
+    keys = (payment.c.county, payment.c.category, payment.c.kind)
     moving = func.count().label("payments")
     return (
         await connection.execute(
-            select(payment.c.county, payment.c.category, func.sum(payment.c.fund_fen).label("fund_fen"), moving)
+            select(*keys, func.sum(payment.c.fund_fen).label("fund_fen"), moving)
             .where(payment.c.statement_id == statement_id, payment.c.fund_fen != 0)
-            .group_by(payment.c.county, payment.c.category)
-            .order_by(payment.c.county, payment.c.category)
+            .group_by(*keys)
+            .order_by(*keys)
         )
     ).all()
 

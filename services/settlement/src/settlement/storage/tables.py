@@ -48,6 +48,12 @@ def _amounts() -> list[Column[int]]:
     return [Column(name, BigInteger, nullable=False) for name in ("cost_fen", "fund_fen", "person_fen")]
 
 
+def _of_a_visit_or_a_fee() -> CheckConstraint:
+    return CheckConstraint(
+        "(visit_id IS NULL) <> (fee_id IS NULL) AND (visit_id IS NULL) = (mode IS NULL)", name="of_a_visit_or_a_fee"
+    )
+
+
 def _parts_add_up() -> CheckConstraint:
     return CheckConstraint("cost_fen = fund_fen + person_fen", name="parts_add_up")
 
@@ -121,6 +127,21 @@ service = _projection(
     Column("items", JSONB, nullable=False),
     Column("void", Boolean, nullable=False),
 )
+assessment_fee = _projection(
+    "assessment_fee",
+    "fee_id",
+    *_whose(index=True),
+    Column("organization_id", Uuid, nullable=False),
+    Column("county", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("assessed_on", Date, nullable=False),
+    Column("fee_fen", BigInteger, nullable=False),
+    Column("fund_fen", BigInteger, nullable=False),
+    Column("person_fen", BigInteger, nullable=False),
+    Column("findings", JSONB, nullable=False),
+    Column("pack_version", Text, nullable=False),
+    Column("void", Boolean, nullable=False),
+)
 Index("ix_service_person_id_started_at", service.c.person_id, service.c.started_at)
 Index("ix_service_organization_id_person_id", service.c.organization_id, service.c.person_id)
 Index("ix_service_pool_person_id", service.c.pool, service.c.person_id)
@@ -136,11 +157,13 @@ recount = Table(
     Column("person_id", Uuid, nullable=False),
 )
 
+# One item of a visit, or an assessment fee, whose item is its cause.
 line = Table(
     "line",
     METADATA,
     Column("id", Uuid, primary_key=True),
-    Column("visit_id", Uuid, nullable=False),
+    Column("visit_id", Uuid),
+    Column("fee_id", Uuid),
     Column("item", Text, nullable=False),
     Column("quantity", Integer, nullable=False),
     Column("price_fen", BigInteger),
@@ -151,7 +174,7 @@ line = Table(
     Column("category", Text),
     Column("month", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
-    Column("mode", Text, nullable=False),
+    Column("mode", Text),
     # paid, not_paid, undecided (a value of the policy is missing), void (the visit or the item is no more)
     Column("status", Text, nullable=False),
     *_amounts(),
@@ -163,6 +186,7 @@ line = Table(
     Column("fingerprint", LargeBinary, nullable=False),
     _parts_add_up(),
     CheckConstraint("status = 'paid' OR fund_fen = 0", name="fund_pays_what_is_paid"),
+    _of_a_visit_or_a_fee(),
 )
 Index("ix_line_person_id_at", line.c.person_id, line.c.at)
 Index("ix_line_organization_id_month", line.c.organization_id, line.c.month)
@@ -226,11 +250,14 @@ payment = Table(
     Column("month", Text, nullable=False),
     Column("county", Text, nullable=False),
     Column("category", Text),
+    # What the money is for, as `payment.settled` says it.
+    Column("kind", Text, nullable=False, server_default="care"),
     *_amounts(),
     Column("corrects_payment_id", Uuid, ForeignKey("payment.id")),
     Column("pack_version", Text, nullable=False),
     Column("written_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     _parts_add_up(),
+    CheckConstraint("kind IN ('care', 'assessment')", name="kind_known"),
 )
 Index("ix_payment_organization_id_person_id_month", payment.c.organization_id, payment.c.person_id, payment.c.month)
 
@@ -241,16 +268,18 @@ statement_line = Table(
     Column("payment_id", Uuid, ForeignKey("payment.id"), primary_key=True),
     Column("line_id", Uuid, primary_key=True),
     Column("statement_id", Uuid, ForeignKey("statement.id"), nullable=False, index=True),
-    Column("visit_id", Uuid, nullable=False),
+    Column("visit_id", Uuid),
+    Column("fee_id", Uuid),
     Column("item", Text, nullable=False),
     Column("quantity", Integer, nullable=False),
     Column("price_fen", BigInteger),
     Column("at", DateTime(timezone=True), nullable=False),
-    Column("mode", Text, nullable=False),
+    Column("mode", Text),
     Column("status", Text, nullable=False),
     *_amounts(),
     Column("findings", JSONB, nullable=False),
     _parts_add_up(),
+    _of_a_visit_or_a_fee(),
     CheckConstraint("cost_fen <> 0 OR fund_fen <> 0", name="not_zero"),
 )
 Index("ix_statement_line_line_id", statement_line.c.line_id)

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from changhu_common.database import AskedChange, AuditEntry, Database, Transaction
 from changhu_common.errors import NotFound
+from changhu_common.events.settlement import PaymentKind
 from changhu_common.ids import named_id, new_id
 from changhu_common.periods import Month, day_of
 from changhu_common.roles import Caller
@@ -69,7 +70,7 @@ class Closing:
             _refuse_undecided(found)
             made = _differences(found, month=str(month))
             if not made:
-                raise NothingToSettle(f"该机构截至{month}没有新的或变化的服务明细，无需结算。")
+                raise NothingToSettle(f"该机构截至{month}没有新的或变化的明细，无需结算。")
             return transaction.answer(await _write(transaction, home=home, month=str(month), made=made))
 
 
@@ -103,10 +104,10 @@ def _differences(found: Sequence[Found], *, month: str) -> list[_Difference]:
         of_line = list(rows)
         line = of_line[0]
         added = differences(
-            book=Book(line.person_id, line.month, line.county, line.category),
+            book=Book(line.person_id, line.month, line.county, line.category, _kind(line)),
             now=Amounts(line.cost_fen, line.fund_fen, line.person_fen) if line.month <= month else NOTHING,
             settled={
-                Book(row.book_person_id, row.book_month, row.book_county, row.book_category): Amounts(
+                Book(row.book_person_id, row.book_month, row.book_county, row.book_category, _kind(line)): Amounts(
                     row.book_cost_fen, row.book_fund_fen, row.book_person_fen
                 )
                 for row in of_line
@@ -117,6 +118,11 @@ def _differences(found: Sequence[Found], *, month: str) -> list[_Difference]:
     return made
 
 
+def _kind(line: Found) -> PaymentKind:
+    """What a line's money is for, which never changes."""
+    return "assessment" if line.fee_id else "care"
+
+
 async def _write(transaction: Transaction, *, home: Found, month: str, made: list[_Difference]) -> StatementView:
     connection = transaction.connection
     statement_id = new_id()
@@ -124,7 +130,7 @@ async def _write(transaction: Transaction, *, home: Found, month: str, made: lis
     for each in made:
         sums[each.book] = sums.get(each.book, NOTHING) + each.amounts
     corrects = await statements.first_payments(
-        connection, organization_id=home.organization_id, of={(book.person_id, book.month) for book in sums}
+        connection, organization_id=home.organization_id, of={(book.person_id, book.month, book.kind) for book in sums}
     )
     pack_version = (await SUPPLIED.pack(connection, home.pool)).version
     payments = [
@@ -136,8 +142,9 @@ async def _write(transaction: Transaction, *, home: Found, month: str, made: lis
             "month": book.month,
             "county": book.county,
             "category": book.category,
+            "kind": book.kind,
             **_fen(amounts),
-            "corrects_payment_id": corrects.get((book.person_id, book.month)),
+            "corrects_payment_id": corrects.get((book.person_id, book.month, book.kind)),
             "pack_version": pack_version,
         }
         for book, amounts in sums.items()
@@ -165,7 +172,7 @@ async def _write(transaction: Transaction, *, home: Found, month: str, made: lis
 
 
 def _line(statement_id: UUID, each: _Difference) -> dict[str, Any]:
-    copied = ("visit_id", "item", "quantity", "price_fen", "at", "mode", "status", "findings")
+    copied = ("visit_id", "fee_id", "item", "quantity", "price_fen", "at", "mode", "status", "findings")
     return {
         "payment_id": _payment_id(statement_id, each.book),
         "line_id": each.line.id,
@@ -176,8 +183,9 @@ def _line(statement_id: UUID, each: _Difference) -> dict[str, Any]:
 
 
 def _payment_id(statement_id: UUID, book: Book) -> UUID:
-    """One payment for a person and month; another county or category of the same month is a payment of its own."""
-    return named_id("settlement.payment", statement_id, book.person_id, book.month, book.county, book.category or "")
+    """One payment for a book: another county, category or kind of a person's month is a payment of its own."""
+    category = book.category or ""
+    return named_id("settlement.payment", statement_id, book.person_id, book.month, book.county, category, book.kind)
 
 
 def _fen(amounts: Amounts) -> dict[str, int]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from changhu_common.database import Transaction
 from changhu_common.errors import FieldError, InvalidInput
 from changhu_common.events import Envelope, Event
-from changhu_common.events.assessment import Conclusion
+from changhu_common.events.assessment import AssessmentFee, Conclusion
 from changhu_common.events.budget import BudgetAnswer
 from changhu_common.events.care import Service
 from changhu_common.events.enrollment import HospitalStay, Merge, OtherBenefit, PersonState
@@ -23,7 +23,7 @@ from settlement.storage.facts import Window
 from settlement.storage.tables import MERGED, SUPPLIED
 from settlement.usecases.recounting import RECOUNT_PERSONS_MAX, packs_of, recount
 
-OF_A_PERSON = (PersonState, HospitalStay, OtherBenefit, Conclusion)
+OF_A_PERSON = (PersonState, HospitalStay, OtherBenefit, Conclusion, AssessmentFee)
 OF_AN_ORGANISATION = (AgreementState, PricesPublished)
 
 
@@ -69,12 +69,14 @@ async def apply(transaction: Transaction, envelopes: Sequence[Envelope]) -> None
 
 
 def _refuse_nonsense(events: Sequence[Event]) -> None:
-    """Care is given once or more and costs nothing or something; whatever says otherwise is parked."""
+    """Care is given once or more, costs nothing or something, and a fee is shared; what says otherwise is parked."""
     for event in events:
         if isinstance(event, Service) and any(did.quantity < 1 for did in event.items):
             raise InvalidInput("服务数量须为正整数。", errors=[FieldError("items", "数量小于1")])
         if isinstance(event, PricesPublished) and any(price.price_fen < 0 for price in event.prices):
             raise InvalidInput("价格不能为负。", errors=[FieldError("prices", "价格小于0")])
+        if isinstance(event, AssessmentFee) and not 0 <= event.fund_fen == event.fee_fen - event.person_fen:
+            raise InvalidInput("评估费的两部分之和须等于评估费。", errors=[FieldError("fund_fen", "与评估费不符")])
 
 
 async def _served(transaction: Transaction, organisations: list[UUID], pools: list[str]) -> set[UUID]:

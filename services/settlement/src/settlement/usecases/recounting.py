@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -21,6 +22,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from settlement.domain.counting import Counted, PeriodKey, count
+from settlement.domain.fees import fee_line
 from settlement.domain.pricing import Visit
 from settlement.storage import accounts, facts, lines
 from settlement.storage.facts import Insured, Window
@@ -49,14 +51,14 @@ async def recount(connection: AsyncConnection, windows: Collection[Window]) -> i
     The persons must be locked.
     """
     asked, used = await _from_where_it_stands(connection, _apart(windows))
-    counted = await _counted(connection, asked, used)
+    counted, fees = await _counted(connection, asked, used)
     if late := {each.key for each in counted if each.period["problem"]} & used.keys():
         # A period is undecided as a whole: what stood before the late visit waits with it.
         asked = [replace(window, since=None) if window.key in late else window for window in asked]
         used = {key: fen for key, fen in used.items() if key not in late}
-        counted = await _counted(connection, asked, used)
+        counted, fees = await _counted(connection, asked, used)
     standing = await lines.standing(connection, asked)
-    made = {line["id"]: line for each in counted for line in each.lines}
+    made = {line["id"]: line for each in counted for line in each.lines} | {line["id"]: line for line in fees}
     changed = [made[key] for key in sorted(made) if standing.get(key) != made[key]["fingerprint"]]
     gone = sorted(standing.keys() - made.keys())
     await lines.write(connection, windows=asked, lines=changed, gone=gone, periods=[each.period for each in counted])
@@ -88,10 +90,11 @@ async def _from_where_it_stands(
 
 async def _counted(
     connection: AsyncConnection, windows: Sequence[Window], used: Mapping[PeriodKey, int]
-) -> list[Counted]:
-    """Every period of these windows that has visits, from where the window begins."""
+) -> tuple[list[Counted], list[dict[str, Any]]]:
+    """Every period of these windows that has visits, from where the window begins, and the lines of their fees."""
     visits = await facts.visits(connection, windows)
-    insured = await facts.insured(connection, {visit.person_id for visit in visits})
+    fees = await facts.fees(connection, windows)
+    insured = await facts.insured(connection, {visit.person_id for visit in visits} | {fee.person_id for fee in fees})
     offers = await facts.offers(connection, {visit.organization_id for visit in visits})
     packs = await packs_of(connection, {visit.pool for visit in visits})
     by_person: dict[tuple[UUID, str], list[Visit]] = defaultdict(list)
@@ -109,7 +112,11 @@ async def _counted(
             offers=offers,
             used_earlier_fen=used,
         )
-    return counted
+    of_fees = []
+    for fee in fees:
+        known = insured.get((fee.person_id, fee.pool), Insured())
+        of_fees.append(fee_line(fee, county=known.county, facts=known.facts))
+    return counted, of_fees
 
 
 async def packs_of(connection: AsyncConnection, pools: Collection[str]) -> dict[str, Pack]:

@@ -145,6 +145,7 @@ class Statements:
                 bank_reference=done["bank_reference"],
                 corrects_payment_id=row.corrects_payment_id,
                 pack_version=row.pack_version,
+                kind=row.kind,
             )
             transaction.emit(settled, event_id=named_id("settlement.payment-settled", row.id))
         for head in paid:
@@ -218,7 +219,11 @@ async def _parts(transaction: Transaction, statement_id: UUID) -> tuple[Statemen
     """What the statement asks of the fund's budget."""
     return tuple(
         StatementPart(
-            county=row.county, category=row.category or NOT_INSURED, fund_fen=int(row.fund_fen), payments=row.payments
+            county=row.county,
+            category=row.category or NOT_INSURED,
+            fund_fen=int(row.fund_fen),
+            payments=row.payments,
+            kind=row.kind,
         )
         for row in await statements.parts(transaction.connection, statement_id)
     )

@@ -29,15 +29,16 @@ class FindingView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineView:
-    """A line (结算明细): one item of a visit."""
+    """A line (结算明细): one item of a visit, or an assessment fee (评估费), whose item is its cause."""
 
     line_id: UUID
-    visit_id: UUID
+    visit_id: UUID | None
+    fee_id: UUID | None
     item: str
     quantity: int
     price_fen: int | None
     at: datetime
-    mode: str
+    mode: str | None
     status: str
     cost_fen: int
     fund_fen: int | None
@@ -51,6 +52,7 @@ def line_view(row: Found, line_id: UUID) -> LineView:
     return LineView(
         line_id=line_id,
         visit_id=row.visit_id,
+        fee_id=row.fee_id,
         item=row.item,
         quantity=row.quantity,
         price_fen=row.price_fen,
@@ -66,13 +68,17 @@ def line_view(row: Found, line_id: UUID) -> LineView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentView:
-    """What a statement pays for a person's month; an adjustment names the payment that it corrects."""
+    """What a statement pays for a person's month: for care, or for assessments.
+
+    An adjustment names the payment that it corrects.
+    """
 
     payment_id: UUID
     person_id: UUID
     month: str
     county: str
     category: str | None
+    kind: str
     cost_fen: int
     fund_fen: int
     person_fen: int
@@ -88,6 +94,7 @@ def payment_view(row: Found, lines: Sequence[Found]) -> PaymentView:
         month=row.month,
         county=row.county,
         category=row.category,
+        kind=row.kind,
         cost_fen=row.cost_fen,
         fund_fen=row.fund_fen,
         person_fen=row.person_fen,
