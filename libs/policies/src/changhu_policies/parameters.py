@@ -211,7 +211,10 @@ _LEDGER = _file(
     Parameter("fund.county_clearing", "分县清算", one_of("surplus_then_treasury", "none")),
     Parameter("budget.hard_stop", "超预算的支付", one_of("stops", "informs")),
     Parameter("budget.warning_level", "预算预警比例", ratio),
+    # By one of these an agreement pays the commissioned insurer: a share of money, or fen a year.
     Parameter("handling.fee_share", "经办服务费比例", ratio),
+    Parameter("handling.fee_per_person_fen", "经办服务费每人每年标准", count),
+    Parameter("handling.fee_fixed_fen", "经办服务费年定额", count),
     # The statistics are here because finance supplies them; a pack says which clause asks for each.
     *(Parameter(name, title, count) for name, title in STATISTICS.items()),
     fund__accounts="基金核算",
