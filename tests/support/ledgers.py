@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from changhu_common.events.enrollment import ContributionReceived
-from changhu_common.events.settlement import PaymentReversed, PaymentSettled
+from changhu_common.events.settlement import HandlingFeePaid, PaymentReversed, PaymentSettled
 from changhu_common.ids import new_id
 from changhu_common.roles import Role
 from sqlalchemy import text
@@ -68,6 +68,25 @@ def reversal(fund_fen: int = 160_000, **said: Any) -> PaymentReversed:
             "fund_fen": fund_fen,
             "returned_on": date(2026, 9, 1),
             "bank_reference": "B1",
+            **said,
+        }
+    )
+
+
+def handling_fee(fund_fen: int = 50_000, **said: Any) -> HandlingFeePaid:
+    return HandlingFeePaid(
+        **{
+            "payment_id": new_id(),
+            "statement_id": new_id(),
+            "organization_id": new_id(),
+            "pool": POOL,
+            "county": COUNTY,
+            "scheme": "employees",
+            "period": "2026-Q2",
+            "fund_fen": fund_fen,
+            "paid_on": DAY,
+            "bank_reference": "HF-1",
+            "pack_version": "v",
             **said,
         }
     )

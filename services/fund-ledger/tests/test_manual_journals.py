@@ -106,9 +106,9 @@ async def test_a_bad_entry_is_refused_and_nothing_is_kept(ledger: Running, body:
 
 
 async def test_a_template_books_its_lines_with_one_amount(ledger: Running) -> None:
-    template = {"name": "handling_fee.paid", "county": COUNTY, "amount_fen": 700, "scheme": "employees"}
+    template = {"name": "bank_charge.paid", "county": COUNTY, "amount_fen": 700, "scheme": "employees"}
     draft = (await enter(ledger, journal(lines=[], title=None, template=template))).json()
-    assert draft["title"] == "支付经办服务费"
+    assert draft["title"] == "支付银行手续费"
     await approve(ledger, draft)
     assert await balances(ledger, on="2026-07-31") == {"1003": -700, "5401": 700}
 

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from tests.support.ledgers import (
     COUNTY,
     OTHER_COUNTY,
+    POOL,
     assert_kept,
     balances,
     contribution,
+    handling_fee,
     payment,
     proof,
     reversal,
@@ -86,6 +88,12 @@ EVENTS = st.one_of(
     ),
     st.builds(payment, st.integers(-(10**9), 10**9), county=st.sampled_from([COUNTY, OTHER_COUNTY])),
     st.builds(reversal, st.integers(1, 10**9)),
+    st.builds(
+        handling_fee,
+        st.integers(-(10**9), 10**9),
+        county=st.sampled_from([COUNTY, POOL]),
+        scheme=st.sampled_from(["employees", "residents", None]),
+    ),
 )
 
 

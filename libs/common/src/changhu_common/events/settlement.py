@@ -12,7 +12,9 @@ from changhu_common.events.registry import Event, Topic
 PaymentKind = Literal["care", "assessment"]
 
 PAYMENT = Topic("settlement.payment", "person_id", "what was paid for a person's care and assessments (拨付)")
-STATEMENT = Topic("settlement.statement", "organization_id", "an organisation's monthly statement (结算单)")
+STATEMENT = Topic(
+    "settlement.statement", "organization_id", "an organisation's statement (结算单), an insurer's fee (经办服务费)"
+)
 
 
 class PaymentSettled(Event):
@@ -85,7 +87,8 @@ class StatementDecision(Event):
 class StatementPart(BaseModel):
     """What a statement's payments of a kind ask of a county's money of a category, in fen, net of what is taken back.
 
-    `payments` counts those that move the fund's money.
+    `payments` counts those that move the fund's money. A part of an insurer's fee (`handling`, told as paid by
+    `handling_fee.paid`) is nobody's in particular: its category is `none`, and `scheme` whose money it is, if one's.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -94,7 +97,8 @@ class StatementPart(BaseModel):
     category: str
     fund_fen: int
     payments: int
-    kind: PaymentKind = "care"
+    kind: PaymentKind | Literal["handling"] = "care"
+    scheme: str | None = None
 
 
 class StatementApproved(StatementDecision):
@@ -109,9 +113,36 @@ class StatementRejected(StatementDecision):
     TYPE = "statement.rejected"
 
 
+class HandlingFeePaid(Event):
+    """The bank paid a commissioned insurer's fee (经办服务费): one for each county and scheme that bears a part of it.
+
+    `county` is the pool's own code where no county bears it, `scheme` None where no scheme does. `statement_id` is the
+    fee, `period` a year, quarter or month of the agreement (`2026`, `2026-Q3`, `2026-07`). Where
+    `corrects_statement_id` is given the amount is the exact difference to what was paid before, and may be negative.
+    """
+
+    TYPE = "handling_fee.paid"
+    TOPIC = STATEMENT
+    KEY = "organization_id"
+
+    payment_id: UUID
+    statement_id: UUID
+    organization_id: UUID
+    pool: str
+    county: str
+    scheme: str | None = None
+    period: str
+    fund_fen: int
+    paid_on: date
+    bank_reference: str
+    corrects_statement_id: UUID | None = None
+    pack_version: str
+
+
 SETTLEMENT_EVENTS: tuple[type[Event], ...] = (
     PaymentSettled,
     PaymentReversed,
     StatementApproved,
     StatementRejected,
+    HandlingFeePaid,
 )

@@ -9,13 +9,15 @@ from changhu_policies.accounting import PostingRule
 from fund_ledger.domain.chain import digest
 from fund_ledger.domain.journal import Journal, Line
 
-# The scheme (险种人群) whose money it is, by the insured category that an event names.
+# The scheme (险种人群) whose money it is, by the insured category or the scheme itself that an event names.
 SCHEMES = {
     "employee": "employees",
     "retiree": "employees",
     "flexible": "employees",
     "resident": "residents",
     "minor": "residents",
+    "employees": "employees",
+    "residents": "residents",
 }
 
 

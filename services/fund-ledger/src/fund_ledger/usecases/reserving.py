@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from changhu_common.database import Transaction
@@ -22,6 +22,7 @@ from changhu_common.events.budget import (
 )
 from changhu_common.events.policy import PolicyValueApproved
 from changhu_common.events.settlement import (
+    HandlingFeePaid,
     PaymentReversed,
     PaymentSettled,
     StatementApproved,
@@ -42,11 +43,16 @@ from fund_ledger.storage import books, budgets, reservations
 from fund_ledger.storage.budget_tables import SUPPLIED
 from fund_ledger.usecases.books import Books
 
-# How a statement's payment is booked says what it reserves.
-PAYING = PaymentSettled.TYPE
+# What tells that something of a statement was paid; how that is booked says what a part of the kind reserves.
+Paying = PaymentSettled | HandlingFeePaid
+PAID_BY: Final[Mapping[str, type[Paying]]] = {
+    "care": PaymentSettled,
+    "assessment": PaymentSettled,
+    "handling": HandlingFeePaid,
+}
 
 # What is booked from these changes what is left for those who wait.
-MOVES = (PaymentSettled.TYPE, PaymentReversed.TYPE)
+MOVES = (PaymentSettled.TYPE, HandlingFeePaid.TYPE, PaymentReversed.TYPE)
 
 
 async def follow(transaction: Transaction, envelopes: Sequence[Envelope], ledger: Books) -> None:
@@ -61,7 +67,7 @@ async def follow(transaction: Transaction, envelopes: Sequence[Envelope], ledger
     booked = await ledger.book(transaction, told)
     moved = {each.pool for each in booked if each.source in MOVES} | {each.pool for each in decisions}
     if paid := _paid(told, booked):
-        await reservations.spend(connection, _parts((each.statement_id, each, 1) for each in paid))
+        await reservations.spend(connection, _parts((each.statement_id, each.TYPE, each, 1) for each in paid))
         await _settle(transaction, {each.statement_id for each in paid})
     if decisions:
         await _ask(transaction, decisions)
@@ -72,18 +78,17 @@ async def follow(transaction: Transaction, envelopes: Sequence[Envelope], ledger
     await _settle(transaction, {each.statement_id for each in decisions})
 
 
-def _paid(told: Iterable[Envelope], booked: Iterable[Entry]) -> list[PaymentSettled]:
+def _paid(told: Iterable[Envelope], booked: Iterable[Entry]) -> list[Paying]:
     """The payments that were booked just now: one that comes again spends nothing."""
     new = {entry.source_event_id for entry in booked}
-    return [each.event for each in told if isinstance(each.event, PaymentSettled) and each.id in new]
+    return [each.event for each in told if isinstance(each.event, Paying) and each.id in new]
 
 
-def _parts(said: Iterable[tuple[UUID, Any, int]]) -> dict[tuple[UUID, Position], tuple[int, int]]:
-    """Fen and number of payments of each statement at each position."""
-    rule, accounts = chart().rules[PAYING], chart().accounts
+def _parts(said: Iterable[tuple[UUID, str, Any, int]]) -> dict[tuple[UUID, Position], tuple[int, int]]:
+    """Fen and number of payments of each statement at each position; each is booked as an event of that type."""
     found: dict[tuple[UUID, Position], tuple[int, int]] = {}
-    for statement_id, each, payments in said:
-        for at, fen in claims(each, rule=rule, accounts=accounts).items():
+    for statement_id, paid_by, each, payments in said:
+        for at, fen in claims(each, rule=chart().rules[paid_by], accounts=chart().accounts).items():
             had_fen, had = found.get((statement_id, at), (0, 0))
             found[statement_id, at] = had_fen + fen, had + payments
     return found
@@ -103,7 +108,11 @@ async def _ask(transaction: Transaction, decisions: Sequence[StatementDecision])
     rows += [_row(each, status="released") for each in decisions if isinstance(each, StatementRejected)]
     await reservations.add(transaction.connection, rows)
     once = {each.statement_id: each for each in approved}
-    parts = ((each.statement_id, part, part.payments) for each in once.values() for part in each.parts)
+    parts = (
+        (each.statement_id, PAID_BY[part.kind].TYPE, part, part.payments)
+        for each in once.values()
+        for part in each.parts
+    )
     await reservations.ask(transaction.connection, _parts(parts))
 
 
