@@ -6,11 +6,14 @@ from pathlib import Path
 from changhu_common.service import Parts, Resources, Service
 
 from settlement.api.enquiries import enquiries_router
+from settlement.api.handling_fees import handling_fees_router
 from settlement.api.statements import statements_router
 from settlement.consumers.facts import FACTS, SUBSCRIPTION
 from settlement.storage.tables import METADATA, SPINE
 from settlement.usecases.closing import Closing, Lag
 from settlement.usecases.enquiries import Enquiries
+from settlement.usecases.handling_entry import HandlingEntry
+from settlement.usecases.handling_fees import HandlingFees
 from settlement.usecases.recounting import Recounting
 from settlement.usecases.statements import Statements
 
@@ -31,6 +34,7 @@ def parts(resources: Resources, lag: Lag) -> Parts:
         routers=[
             enquiries_router(Enquiries(database), resources.clock),
             statements_router(Closing(database, lag), Statements(database)),
+            handling_fees_router(HandlingEntry(database), HandlingFees(database)),
         ],
         subscription=SUBSCRIPTION,
         loops=[recounting.run],

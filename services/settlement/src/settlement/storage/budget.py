@@ -9,6 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from settlement.storage.tables import budget_answer
 
+# What the budget answered of a statement last, beside the statement; None before any answer.
+STANDING = (
+    budget_answer.c.state.label("budget"),
+    budget_answer.c.basis.label("budget_basis"),
+    budget_answer.c.warned.label("budget_warned"),
+    budget_answer.c.short.label("budget_short"),
+)
 _NEWER = (
     "ON CONFLICT (statement_id) DO UPDATE SET revision = EXCLUDED.revision, state = EXCLUDED.state,"
     " basis = EXCLUDED.basis, warned = EXCLUDED.warned, short = EXCLUDED.short"

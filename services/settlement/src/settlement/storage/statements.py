@@ -10,18 +10,13 @@ from changhu_common.scoped_rows import within
 from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from settlement.storage.budget import STANDING
 from settlement.storage.tables import agreement, budget_answer, payment, statement, statement_line
 
 Found = Row[*tuple[Any, ...]]
 
 # A statement with what the budget answered of it last.
-_STATEMENTS = select(
-    statement,
-    budget_answer.c.state.label("budget"),
-    budget_answer.c.basis.label("budget_basis"),
-    budget_answer.c.warned.label("budget_warned"),
-    budget_answer.c.short.label("budget_short"),
-).outerjoin(budget_answer, budget_answer.c.statement_id == statement.c.id)
+_STATEMENTS = select(statement, *STANDING).outerjoin(budget_answer, budget_answer.c.statement_id == statement.c.id)
 
 # Each line of the organisation that is undecided, or comes to something else than what statements hold of it:
 # once for each book that it has money in. A line that moved behind the closing month is worth nothing up to it.
