@@ -7,6 +7,7 @@ from changhu_common.service import Parts, Resources, Service
 
 from settlement.api.enquiries import enquiries_router
 from settlement.api.handling_fees import handling_fees_router
+from settlement.api.returns import returns_router
 from settlement.api.statements import statements_router
 from settlement.consumers.facts import FACTS, SUBSCRIPTION
 from settlement.storage.tables import METADATA, SPINE
@@ -15,6 +16,7 @@ from settlement.usecases.enquiries import Enquiries
 from settlement.usecases.handling_entry import HandlingEntry
 from settlement.usecases.handling_fees import HandlingFees
 from settlement.usecases.recounting import Recounting
+from settlement.usecases.returns import Returns
 from settlement.usecases.statements import Statements
 
 
@@ -35,6 +37,7 @@ def parts(resources: Resources, lag: Lag) -> Parts:
             enquiries_router(Enquiries(database), resources.clock),
             statements_router(Closing(database, lag), Statements(database)),
             handling_fees_router(HandlingEntry(database), HandlingFees(database)),
+            returns_router(Returns(database)),
         ],
         subscription=SUBSCRIPTION,
         loops=[recounting.run],

@@ -1,7 +1,7 @@
 """A statement goes from entry to review, approval and payment, each step by another person.
 
 Only what was entered or reviewed can be rejected, or what was approved beyond the budget; only what
-was approved can be paid.
+was approved can be paid, and only a transfer that was paid can come back.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
 
-from changhu_common.errors import Conflict, PostsNotSeparated, Refusal
+from changhu_common.errors import Conflict, FieldError, InvalidInput, PostsNotSeparated, Refusal
 from changhu_common.money import yuan
 from changhu_common.periods import Month
 
-Status = Literal["entered", "reviewed", "approved", "paid", "rejected"]
-Step = Literal["review", "approval", "rejection", "payment"]
+Status = Literal["entered", "reviewed", "approved", "paid", "rejected", "returned"]
+Step = Literal["review", "approval", "rejection", "payment", "return"]
 
 STATUSES: Final[dict[str, str]] = {
     "entered": "已录入",
@@ -22,7 +22,14 @@ STATUSES: Final[dict[str, str]] = {
     "approved": "已审批",
     "paid": "已拨付",
     "rejected": "已退回",
+    "returned": "已退汇",
 }
+
+# What such a statement comes to is still to be settled.
+OPEN: Final[tuple[Status, ...]] = ("entered", "reviewed", "approved")
+
+# What such a statement held is free for the next one.
+FREE: Final[tuple[Status, ...]] = ("rejected", "returned")
 
 # From which status a step may be taken.
 BEFORE: Final[dict[Step, tuple[Status, ...]]] = {
@@ -30,6 +37,7 @@ BEFORE: Final[dict[Step, tuple[Status, ...]]] = {
     "approval": ("reviewed",),
     "rejection": ("entered", "reviewed"),
     "payment": ("approved",),
+    "return": ("paid",),
 }
 
 
@@ -96,6 +104,13 @@ class ToRecover(Conflict):
     title = "应收回金额结转"
 
 
+class NothingTransferred(Conflict):
+    """The statements were offset to nothing, so the bank has nothing to send back."""
+
+    code = "statement.nothing_transferred"
+    title = "没有可退汇的款项"
+
+
 @dataclass(frozen=True, slots=True)
 class Doing:
     """A step that somebody wants to take on a statement that stands at `status` after the steps of `done_by`.
@@ -136,6 +151,12 @@ def refuse_month_not_over(month: Month, *, today: date) -> None:
         raise MonthNotOver(f"{month}尚未结束，请在{month.plus(1).first}之后结算。")
 
 
+def refuse_future(day: date, *, today: date, field: str) -> None:
+    """What the bank did lies not in the future."""
+    if day > today:
+        raise InvalidInput("日期不能晚于今天，请按银行回单填写。", errors=[FieldError(field, "晚于今天")])
+
+
 def transfer_of(totals_fen: Sequence[int]) -> int:
     """The one transfer (fen) that settles these statements; ToRecover where the organisation owes."""
     total_fen = sum(totals_fen)
@@ -145,6 +166,16 @@ def transfer_of(totals_fen: Sequence[int]) -> int:
             carried_fen=total_fen,
         )
     return total_fen
+
+
+def refuse_no_return(*, transfer_fen: int, paid_on: date, returned_on: date) -> None:
+    """A bank sends back what was transferred (`transfer_fen` > 0), on that day or later."""
+    if transfer_fen == 0:
+        raise NothingTransferred("这次拨付相互抵扣后没有向银行付款，不会有退汇；请核对银行回单对应的结算单。")
+    if returned_on < paid_on:
+        raise InvalidInput(
+            f"退汇日期不能早于拨付日期{paid_on}，请按银行回单填写。", errors=[FieldError("returned_on", "早于拨付日期")]
+        )
 
 
 def settled_together(this_fen: int, others_fen: Iterable[int]) -> bool:

@@ -10,6 +10,7 @@ from changhu_common.scoped_rows import within
 from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from settlement.domain.steps import FREE
 from settlement.storage.budget import STANDING
 from settlement.storage.tables import agreement, budget_answer, payment, statement, statement_line
 
@@ -28,7 +29,7 @@ WITH book AS (
            sum(sl.person_fen)::bigint AS person_fen
     FROM statement s JOIN payment p ON p.statement_id = s.id JOIN statement_line sl ON sl.payment_id = p.id
     LEFT JOIN merged_person m ON m.person_id = p.person_id
-    WHERE s.organization_id = :organization_id AND s.status <> 'rejected'
+    WHERE s.organization_id = :organization_id AND s.status <> ALL (CAST(:free AS text[]))
     GROUP BY sl.line_id, coalesce(m.survivor_id, p.person_id), p.month, p.county, p.category
 ), open AS (
     SELECT l.id FROM line l LEFT JOIN book b ON b.line_id = l.id
@@ -58,7 +59,7 @@ SELECT DISTINCT ON (r.person_id, r.month, r.kind) r.person_id, r.month, r.kind, 
 FROM record r
 JOIN payment p ON p.organization_id = :organization_id AND p.person_id = r.record_id
     AND (p.month, p.kind) = (r.month, r.kind)
-JOIN statement s ON s.id = p.statement_id AND s.status <> 'rejected'
+JOIN statement s ON s.id = p.statement_id AND s.status <> ALL (CAST(:free AS text[]))
 ORDER BY r.person_id, r.month, r.kind, s.entered_at, s.id, p.id
 """)
 _CLAUSES = text("""
@@ -83,21 +84,29 @@ async def organisation(connection: AsyncConnection, *, organization_id: UUID, sc
 
 
 async def standing(connection: AsyncConnection, *, organization_id: UUID, month: str) -> Found | None:
-    """The statement of an organisation and month that was not rejected."""
+    """The statement of an organisation and month that still holds something."""
     return (
         await connection.execute(
             _STATEMENTS.where(
                 statement.c.organization_id == organization_id,
                 statement.c.month == month,
-                statement.c.status != "rejected",
+                statement.c.status.not_in(FREE),
             )
         )
     ).one_or_none()
 
 
+async def last_month(connection: AsyncConnection, organization_id: UUID) -> str | None:
+    """The latest month that a statement of the organisation holds."""
+    held = (statement.c.organization_id == organization_id, statement.c.status.not_in(FREE))
+    month: str | None = await connection.scalar(select(func.max(statement.c.month)).where(*held))
+    return month
+
+
 async def open_lines(connection: AsyncConnection, *, organization_id: UUID, month: str) -> Sequence[Found]:
     """What is still to be settled up to a month: a row for each line and each book that holds money of it."""
-    return (await connection.execute(_OPEN, {"organization_id": organization_id, "month": month})).all()
+    asked = {"organization_id": organization_id, "month": month, "free": list(FREE)}
+    return (await connection.execute(_OPEN, asked)).all()
 
 
 async def first_payments(
@@ -112,6 +121,7 @@ async def first_payments(
             "persons": [person for person, _, _ in wanted],
             "months": [month for _, month, _ in wanted],
             "kinds": [kind for *_, kind in wanted],
+            "free": list(FREE),
         },
     )
     return {(row.person_id, row.month, row.kind): row.id for row in rows}
@@ -180,7 +190,7 @@ async def later(connection: AsyncConnection, head: Found) -> UUID | None:
         select(statement.c.id)
         .where(
             statement.c.organization_id == head.organization_id,
-            statement.c.status != "rejected",
+            statement.c.status.not_in(FREE),
             statement.c.id > head.id,
         )
         .order_by(statement.c.id.desc())
@@ -193,6 +203,17 @@ async def approved(connection: AsyncConnection, organization_id: UUID) -> Sequen
     return (
         await connection.execute(
             _STATEMENTS.where(statement.c.organization_id == organization_id, statement.c.status == "approved")
+            .order_by(statement.c.id)
+            .with_for_update(of=statement)
+        )
+    ).all()
+
+
+async def of_transfer(connection: AsyncConnection, transfer_id: UUID) -> Sequence[Found]:
+    """The statements that one transfer settled, oldest first, locked."""
+    return (
+        await connection.execute(
+            _STATEMENTS.where(statement.c.transfer_id == transfer_id)
             .order_by(statement.c.id)
             .with_for_update(of=statement)
         )

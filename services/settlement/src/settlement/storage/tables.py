@@ -220,15 +220,25 @@ statement = Table(
     Column("pack_version", Text, nullable=False),
     *(
         Column(f"{step}_{what}", kind)
-        for step in ("entered", "reviewed", "approved", "rejected", "paid")
+        for step in ("entered", "reviewed", "approved", "rejected", "paid", "returned")
         for what, kind in (("by", Text), ("at", DateTime(timezone=True)))
     ),
     Column("rejection_reason", Text),
+    # What one transfer settled together bears the same id.
+    Column("transfer_id", Uuid, index=True),
     Column("bank_reference", Text),
     Column("paid_on", Date),
+    Column("return_reference", Text),
+    Column("returned_on", Date),
+    Column("return_reason", Text),
     _parts_add_up(),
     CheckConstraint(
-        "(status = 'paid') = (paid_on IS NOT NULL AND bank_reference IS NOT NULL)", name="paid_with_reference"
+        "(status IN ('paid', 'returned')) = (num_nonnulls(transfer_id, paid_on, bank_reference) = 3)",
+        name="paid_with_reference",
+    ),
+    CheckConstraint(
+        "(status = 'returned') = (num_nonnulls(returned_on, return_reference, return_reason) = 3)",
+        name="returned_with_reference",
     ),
 )
 Index(
@@ -236,7 +246,7 @@ Index(
     statement.c.organization_id,
     statement.c.month,
     unique=True,
-    postgresql_where=text("status <> 'rejected'"),
+    postgresql_where=text("status NOT IN ('rejected', 'returned')"),
 )
 Index("ix_statement_pool_month", statement.c.pool, statement.c.month)
 

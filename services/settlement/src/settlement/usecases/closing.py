@@ -1,7 +1,8 @@
 """A month is closed on what is known: over by the clock, nothing on its way, nothing undecided.
 
 The statement holds the exact difference between what each line comes to and what the organisation's
-earlier statements hold, so together they always hold what the facts come to.
+other statements hold, so together they always hold what the facts come to. A month that is closed
+after a later one (its transfer came back) reaches as far as the later one: nothing of it is taken back.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -66,9 +67,10 @@ class Closing:
             if known := await statements.standing(connection, organization_id=organization_id, month=str(month)):
                 raise AlreadyClosed(f"该机构{month}已有结算单，请直接办理该结算单。", statement_id=str(known.id))
             await _refuse_facts_on_the_way(transaction, lag)
-            found = await statements.open_lines(connection, organization_id=organization_id, month=str(month))
+            until = max(str(month), await statements.last_month(connection, organization_id) or "")
+            found = await statements.open_lines(connection, organization_id=organization_id, month=until)
             _refuse_undecided(found)
-            made = _differences(found, month=str(month))
+            made = _differences(found, month=until)
             if not made:
                 raise NothingToSettle(f"该机构截至{month}没有新的或变化的明细，无需结算。")
             return transaction.answer(await _write(transaction, home=home, month=str(month), made=made))

@@ -28,7 +28,7 @@ class Spending:
         self._database = database
 
     async def settled(self, *, pool: str, since: date, until: date) -> Sequence[Spent]:
-        """What banks confirmed from one day to another, both included; what came back is not taken off."""
+        """What banks confirmed from one day to another, both included, but for transfers that they sent back."""
         async with self._database.read() as connection:
             rows = await spending.settled(connection, pool=pool, since=since, until=until)
         return [Spent(**row._mapping) for row in rows]

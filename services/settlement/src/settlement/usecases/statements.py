@@ -13,9 +13,9 @@ from typing import Any
 from uuid import UUID
 
 from changhu_common.database import AskedChange, AuditEntry, Database, Transaction
-from changhu_common.errors import FieldError, InvalidInput, NotFound
+from changhu_common.errors import NotFound
 from changhu_common.events.settlement import PaymentSettled, StatementApproved, StatementPart, StatementRejected
-from changhu_common.ids import named_id
+from changhu_common.ids import named_id, new_id
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller
 
@@ -25,6 +25,7 @@ from settlement.domain.steps import (
     EarlierStatement,
     LaterStatement,
     Step,
+    refuse_future,
     refuse_unless_allowed,
     settled_together,
     transfer_of,
@@ -56,13 +57,13 @@ class Statements:
 
     async def review(self, *, caller: Caller, asked: AskedChange, statement_id: UUID) -> StatementView:
         async with self._database.change(asked) as transaction:
-            head = await _begin(transaction, caller, statement_id, "review")
+            head = await begin(transaction, caller, statement_id, "review")
             done = {"status": "reviewed", "reviewed_by": caller.subject, "reviewed_at": transaction.now}
             return transaction.answer(await _end(transaction, head, "review", done))
 
     async def approve(self, *, caller: Caller, asked: AskedChange, statement_id: UUID) -> StatementView:
         async with self._database.change(asked) as transaction:
-            head = await _begin(transaction, caller, statement_id, "approval")
+            head = await begin(transaction, caller, statement_id, "approval")
             if earlier := await statements.earlier_open(transaction.connection, head):
                 raise EarlierStatement(
                     "该机构更早的结算单尚未审批或退回，请先办理更早的结算单。", statement_id=str(earlier)
@@ -74,7 +75,7 @@ class Statements:
     async def reject(self, *, caller: Caller, asked: AskedChange, statement_id: UUID, reason: str) -> StatementView:
         """Send a statement back; its lines are free for the next one."""
         async with self._database.change(asked) as transaction:
-            head = await _begin(transaction, caller, statement_id, "rejection")
+            head = await begin(transaction, caller, statement_id, "rejection")
             if later := await statements.later(transaction.connection, head):
                 raise LaterStatement("该机构后来的结算单以本单为依据，请先退回后来的结算单。", statement_id=str(later))
             done = {
@@ -91,9 +92,8 @@ class Statements:
     ) -> PaidView:
         """Record that the bank paid what the budget has reserved; each payment is told once."""
         async with self._database.change(asked) as transaction:
-            head = await _begin(transaction, caller, statement_id, "payment")
-            if paid_on > day_of(transaction.now):
-                raise InvalidInput("支付日期不能晚于今天。", errors=[FieldError("paid_on", "晚于今天")])
+            head = await begin(transaction, caller, statement_id, "payment")
+            refuse_future(paid_on, today=day_of(transaction.now), field="paid_on")
             paid = [head]
             waiting = await statements.approved(transaction.connection, head.organization_id)
             if settled_together(head.fund_fen, (each.fund_fen for each in waiting)):
@@ -102,10 +102,12 @@ class Statements:
                     refuse_unless_allowed(_doing("payment", caller, each))
             refuse_unless_reserved({each.id: budget_of(each) for each in paid})
             transfer_fen = transfer_of([each.fund_fen for each in paid])
+            transfer_id = new_id()
             done = {
                 "status": "paid",
                 "paid_by": caller.subject,
                 "paid_at": transaction.now,
+                "transfer_id": transfer_id,
                 "paid_on": paid_on,
                 "bank_reference": bank_reference,
             }
@@ -115,6 +117,7 @@ class Statements:
                     statement_id=head.id,
                     status="paid",
                     payments=settled,
+                    transfer_id=transfer_id,
                     transfer_fen=transfer_fen,
                     settled=[each.id for each in paid],
                     bank_reference=bank_reference,
@@ -149,7 +152,7 @@ class Statements:
             )
             transaction.emit(settled, event_id=named_id("settlement.payment-settled", row.id))
         for head in paid:
-            _record(transaction, head, "payment", done)
+            record(transaction, head, "payment", done)
         return len(rows)
 
     async def one(self, *, caller: Caller, statement_id: UUID, after: UUID | None) -> StatementDetail:
@@ -180,7 +183,7 @@ class Statements:
         return [statement_view(row) for row in rows]
 
 
-async def _begin(transaction: Transaction, caller: Caller, statement_id: UUID, step: Step) -> Found:
+async def begin(transaction: Transaction, caller: Caller, statement_id: UUID, step: Step) -> Found:
     """Lock the organisation's statements and this one, and refuse a step out of order or out of post."""
     connection = transaction.connection
     seen = await statements.one(connection, statement_id=statement_id, scope=caller.scope)
@@ -201,11 +204,11 @@ def _doing(step: Step, caller: Caller, head: Found) -> Doing:
 
 async def _end(transaction: Transaction, head: Found, step: Step, done: dict[str, Any]) -> StatementView:
     await statements.change(transaction.connection, [head.id], **done)
-    _record(transaction, head, step, done)
+    record(transaction, head, step, done)
     return statement_view(head, **done)
 
 
-def _record(transaction: Transaction, head: Found, step: Step, done: dict[str, Any]) -> None:
+def record(transaction: Transaction, head: Found, step: Step, done: dict[str, Any]) -> None:
     transaction.record(AuditEntry(step, "statement", head.id, before={"status": head.status}, after=done))
 
 

@@ -10,6 +10,7 @@ from changhu_common.periods import SHANGHAI
 from sqlalchemy import Row
 
 from settlement.domain.budget import BudgetStanding, standing
+from settlement.domain.steps import OPEN
 
 Found = Row[*tuple[Any, ...]]
 
@@ -117,7 +118,8 @@ class ClauseView:
 class StatementView:
     """A statement (结算单). `payments` and `adjustments` count them; adjustments are among the payments.
 
-    `budget` says what an approved one still waits for before it may be paid.
+    `budget` says what an approved one still waits for before it may be paid. `transfer_id` is that of
+    the transfer (拨付) which settled it, alone or with others.
     """
 
     statement_id: UUID
@@ -140,7 +142,12 @@ class StatementView:
     rejection_reason: str | None
     paid_by: str | None
     paid_on: date | None
+    transfer_id: UUID | None
     bank_reference: str | None
+    returned_by: str | None
+    returned_on: date | None
+    return_reference: str | None
+    return_reason: str | None
     budget: BudgetStanding | None
 
 
@@ -148,7 +155,7 @@ def statement_view(row: Found, **changed: Any) -> StatementView:
     told = row._asdict() | changed
     return StatementView(
         statement_id=told["id"],
-        to_recover=told["fund_fen"] < 0 and told["status"] != "paid",
+        to_recover=told["fund_fen"] < 0 and told["status"] in OPEN,
         budget=budget_of(row) if told["status"] == "approved" else None,
         **{
             name: told[name]
@@ -187,10 +194,24 @@ class PaidView:
     statement_id: UUID
     status: str
     payments: int
+    transfer_id: UUID
     transfer_fen: int
     settled: Sequence[UUID]
     bank_reference: str
     paid_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnedView:
+    """A transfer that the bank sent back (退汇): `returned` are the statements that it had settled."""
+
+    transfer_id: UUID
+    payments: int
+    transfer_fen: int
+    returned: Sequence[UUID]
+    bank_reference: str
+    returned_on: date
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
