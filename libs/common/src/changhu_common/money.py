@@ -4,7 +4,7 @@ A document names the amount that it defines (a month's contribution, a limit, th
 that amount is rounded to the fen and nothing before it is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 FEN_PER_YUAN = 100
@@ -17,6 +17,24 @@ def round_half_up(amount: Fraction) -> int:
     whole, rest = divmod(abs(amount.numerator), amount.denominator)
     fen = whole + (2 * rest >= amount.denominator)
     return fen if amount >= 0 else -fen
+
+
+def spread(amount_fen: int, *, over: Sequence[int]) -> list[int]:
+    """Divide an amount (fen) over others in proportion: no fen is lost, and none gets more than itself.
+
+    Each gets its exact part rounded down; the fen that are left go to those that lost most by it, the
+    first of equals. `amount_fen` lies between 0 and what the others come to; one below zero gets a part
+    below zero.
+    """
+    total_fen = sum(over)
+    if not 0 <= amount_fen <= total_fen:
+        raise ValueError(f"{amount_fen} cannot be divided over {total_fen}")
+    if amount_fen == 0:
+        return [0] * len(over)
+    parts, lost = map(list, zip(*(divmod(amount_fen * each, total_fen) for each in over), strict=True))
+    for place in sorted(range(len(over)), key=lambda place: -lost[place])[: amount_fen - sum(parts)]:
+        parts[place] += 1
+    return parts
 
 
 def exact(number: str | int) -> Fraction:

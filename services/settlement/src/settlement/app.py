@@ -7,6 +7,7 @@ from changhu_common.service import Parts, Resources, Service
 
 from settlement.api.enquiries import enquiries_router
 from settlement.api.handling_fees import handling_fees_router
+from settlement.api.recoveries import recoveries_router
 from settlement.api.returns import returns_router
 from settlement.api.statements import statements_router
 from settlement.consumers.facts import FACTS, SUBSCRIPTION
@@ -16,6 +17,8 @@ from settlement.usecases.enquiries import Enquiries
 from settlement.usecases.handling_entry import HandlingEntry
 from settlement.usecases.handling_fees import HandlingFees
 from settlement.usecases.recounting import Recounting
+from settlement.usecases.recoveries import Recoveries
+from settlement.usecases.recovery_receipts import RecoveryReceipts
 from settlement.usecases.returns import Returns
 from settlement.usecases.statements import Statements
 
@@ -38,6 +41,7 @@ def parts(resources: Resources, lag: Lag) -> Parts:
             statements_router(Closing(database, lag), Statements(database)),
             handling_fees_router(HandlingEntry(database), HandlingFees(database)),
             returns_router(Returns(database)),
+            recoveries_router(Recoveries(database, resources.clock), RecoveryReceipts(database)),
         ],
         subscription=SUBSCRIPTION,
         loops=[recounting.run],

@@ -139,10 +139,72 @@ class HandlingFeePaid(Event):
     pack_version: str
 
 
+class RecoveryDecided(Event):
+    """What an organisation owes is to be paid back (追回): its `statements` come to `amount_fen` below zero.
+
+    While it stands they are not offset. `due_on` is the term, where one was set.
+    """
+
+    TYPE = "recovery.decided"
+    TOPIC = STATEMENT
+    KEY = "organization_id"
+
+    recovery_id: UUID
+    organization_id: UUID
+    pool: str
+    statements: tuple[UUID, ...]
+    amount_fen: int
+    reason: str
+    decided_on: date
+    due_on: date | None = None
+
+
+class RecoveryCancelled(Event):
+    """A recovery of which nothing came in was taken back; its statements are offset again."""
+
+    TYPE = "recovery.cancelled"
+    TOPIC = STATEMENT
+    KEY = "organization_id"
+
+    recovery_id: UUID
+    organization_id: UUID
+    pool: str
+    cancelled_on: date
+
+
+class RecoveryReceived(Event):
+    """Money of a recovery came in: what of a receipt belongs to a statement, a county, a category and a kind, in fen.
+
+    Below zero where a part is offset, or a receipt is taken back. `payments` of the statement are settled
+    with it, which are told in no `payment.settled` of their own.
+    """
+
+    TYPE = "recovery.received"
+    TOPIC = STATEMENT
+    KEY = "organization_id"
+
+    part_id: UUID
+    receipt_id: UUID
+    recovery_id: UUID
+    statement_id: UUID
+    organization_id: UUID
+    pool: str
+    county: str
+    category: str
+    fund_fen: int
+    payments: int
+    received_on: date
+    bank_reference: str
+    kind: PaymentKind = "care"
+
+
 SETTLEMENT_EVENTS: tuple[type[Event], ...] = (
     PaymentSettled,
     PaymentReversed,
     StatementApproved,
     StatementRejected,
     HandlingFeePaid,
+    RecoveryDecided,
+    RecoveryCancelled,
+    RecoveryReceived,
 )

@@ -25,6 +25,7 @@ from changhu_common.events.settlement import (
     HandlingFeePaid,
     PaymentReversed,
     PaymentSettled,
+    RecoveryReceived,
     StatementApproved,
     StatementDecision,
     StatementRejected,
@@ -51,8 +52,12 @@ PAID_BY: Final[Mapping[str, type[Paying]]] = {
     "handling": HandlingFeePaid,
 }
 
+# What of a statement is reserved no longer once it is told. What came back is no matter of a reservation:
+# it is not spent any more, and whatever is paid instead asks anew.
+Through = Paying | RecoveryReceived
+
 # What is booked from these changes what is left for those who wait.
-MOVES = (PaymentSettled.TYPE, HandlingFeePaid.TYPE, PaymentReversed.TYPE)
+MOVES = (PaymentSettled.TYPE, HandlingFeePaid.TYPE, PaymentReversed.TYPE, RecoveryReceived.TYPE)
 
 
 async def follow(transaction: Transaction, envelopes: Sequence[Envelope], ledger: Books) -> None:
@@ -67,7 +72,9 @@ async def follow(transaction: Transaction, envelopes: Sequence[Envelope], ledger
     booked = await ledger.book(transaction, told)
     moved = {each.pool for each in booked if each.source in MOVES} | {each.pool for each in decisions}
     if paid := _paid(told, booked):
-        await reservations.spend(connection, _parts((each.statement_id, each.TYPE, each, 1) for each in paid))
+        await reservations.spend(
+            connection, _parts((each.statement_id, each.TYPE, each, _count(each)) for each in paid)
+        )
         await _settle(transaction, {each.statement_id for each in paid})
     if decisions:
         await _ask(transaction, decisions)
@@ -78,10 +85,10 @@ async def follow(transaction: Transaction, envelopes: Sequence[Envelope], ledger
     await _settle(transaction, {each.statement_id for each in decisions})
 
 
-def _paid(told: Iterable[Envelope], booked: Iterable[Entry]) -> list[Paying]:
-    """The payments that were booked just now: one that comes again spends nothing."""
+def _paid(told: Iterable[Envelope], booked: Iterable[Entry]) -> list[Through]:
+    """What was booked just now of statements: a payment that comes again spends nothing."""
     new = {entry.source_event_id for entry in booked}
-    return [each.event for each in told if isinstance(each.event, Paying) and each.id in new]
+    return [each.event for each in told if isinstance(each.event, Through) and each.id in new]
 
 
 def _parts(said: Iterable[tuple[UUID, str, Any, int]]) -> dict[tuple[UUID, Position], tuple[int, int]]:
@@ -92,6 +99,11 @@ def _parts(said: Iterable[tuple[UUID, str, Any, int]]) -> dict[tuple[UUID, Posit
             had_fen, had = found.get((statement_id, at), (0, 0))
             found[statement_id, at] = had_fen + fen, had + payments
     return found
+
+
+def _count(paid: Through) -> int:
+    """How many of its statement's payments are settled with it."""
+    return paid.payments if isinstance(paid, RecoveryReceived) else 1
 
 
 async def _ask(transaction: Transaction, decisions: Sequence[StatementDecision]) -> None:

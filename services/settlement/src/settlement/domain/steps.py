@@ -13,20 +13,22 @@ from changhu_common.errors import Conflict, FieldError, InvalidInput, PostsNotSe
 from changhu_common.money import yuan
 from changhu_common.periods import Month
 
-Status = Literal["entered", "reviewed", "approved", "paid", "rejected", "returned"]
+Status = Literal["entered", "reviewed", "approved", "recovering", "paid", "rejected", "returned", "recovered"]
 Step = Literal["review", "approval", "rejection", "payment", "return"]
 
 STATUSES: Final[dict[str, str]] = {
     "entered": "已录入",
     "reviewed": "已复核",
     "approved": "已审批",
+    "recovering": "追回中",
     "paid": "已拨付",
     "rejected": "已退回",
     "returned": "已退汇",
+    "recovered": "已追回",
 }
 
 # What such a statement comes to is still to be settled.
-OPEN: Final[tuple[Status, ...]] = ("entered", "reviewed", "approved")
+OPEN: Final[tuple[Status, ...]] = ("entered", "reviewed", "approved", "recovering")
 
 # What such a statement held is free for the next one.
 FREE: Final[tuple[Status, ...]] = ("rejected", "returned")

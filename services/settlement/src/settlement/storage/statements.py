@@ -209,6 +209,19 @@ async def approved(connection: AsyncConnection, organization_id: UUID) -> Sequen
     ).all()
 
 
+async def listed(
+    connection: AsyncConnection, statement_ids: Sequence[UUID], *, organization_id: UUID
+) -> Sequence[Found]:
+    """Those of these statements that are the organisation's, oldest first, locked."""
+    return (
+        await connection.execute(
+            _STATEMENTS.where(statement.c.id.in_(statement_ids), statement.c.organization_id == organization_id)
+            .order_by(statement.c.id)
+            .with_for_update(of=statement)
+        )
+    ).all()
+
+
 async def of_transfer(connection: AsyncConnection, transfer_id: UUID) -> Sequence[Found]:
     """The statements that one transfer settled, oldest first, locked."""
     return (
@@ -220,14 +233,14 @@ async def of_transfer(connection: AsyncConnection, transfer_id: UUID) -> Sequenc
     ).all()
 
 
-async def parts(connection: AsyncConnection, statement_id: UUID) -> Sequence[Found]:
-    """What a statement's payments ask of the fund, by county, category and kind, and how many they are."""
-    keys = (payment.c.county, payment.c.category, payment.c.kind)
+async def parts(connection: AsyncConnection, statement_ids: Sequence[UUID]) -> Sequence[Found]:
+    """What each statement's payments ask of the fund, by county, category and kind, and how many they are."""
+    keys = (payment.c.statement_id, payment.c.county, payment.c.category, payment.c.kind)
     moving = func.count().label("payments")
     return (
         await connection.execute(
             select(*keys, func.sum(payment.c.fund_fen).label("fund_fen"), moving)
-            .where(payment.c.statement_id == statement_id, payment.c.fund_fen != 0)
+            .where(payment.c.statement_id.in_(statement_ids), payment.c.fund_fen != 0)
             .group_by(*keys)
             .order_by(*keys)
         )

@@ -226,6 +226,8 @@ statement = Table(
     Column("rejection_reason", Text),
     # What one transfer settled together bears the same id.
     Column("transfer_id", Uuid, index=True),
+    # The recovery that it stands in: it is paid back instead of being offset.
+    Column("recovery_id", Uuid, ForeignKey("recovery.id")),
     Column("bank_reference", Text),
     Column("paid_on", Date),
     Column("return_reference", Text),
@@ -235,6 +237,9 @@ statement = Table(
     CheckConstraint(
         "(status IN ('paid', 'returned')) = (num_nonnulls(transfer_id, paid_on, bank_reference) = 3)",
         name="paid_with_reference",
+    ),
+    CheckConstraint(
+        "(status IN ('recovering', 'recovered')) = (recovery_id IS NOT NULL)", name="recovered_by_decision"
     ),
     CheckConstraint(
         "(status = 'returned') = (num_nonnulls(returned_on, return_reference, return_reason) = 3)",

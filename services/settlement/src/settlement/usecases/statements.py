@@ -228,5 +228,5 @@ async def _parts(transaction: Transaction, statement_id: UUID) -> tuple[Statemen
             payments=row.payments,
             kind=row.kind,
         )
-        for row in await statements.parts(transaction.connection, statement_id)
+        for row in await statements.parts(transaction.connection, [statement_id])
     )

@@ -119,7 +119,8 @@ class StatementView:
     """A statement (结算单). `payments` and `adjustments` count them; adjustments are among the payments.
 
     `budget` says what an approved one still waits for before it may be paid. `transfer_id` is that of
-    the transfer (拨付) which settled it, alone or with others.
+    the transfer (拨付) which settled it, alone or with others; `recovery_id` that of the recovery (追回)
+    which it stands in.
     """
 
     statement_id: UUID
@@ -143,6 +144,7 @@ class StatementView:
     paid_by: str | None
     paid_on: date | None
     transfer_id: UUID | None
+    recovery_id: UUID | None
     bank_reference: str | None
     returned_by: str | None
     returned_on: date | None

@@ -1,0 +1,112 @@
+"""Money that really came back is booked where it was paid from, and is free in the budget again, to the fen."""
+
+import random
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from changhu_common.events import Event
+from changhu_common.events.budget import BudgetReleased
+from changhu_common.events.settlement import PaymentReversed, PaymentSettled, RecoveryReceived, StatementApproved
+from changhu_common.ids import new_id
+
+from tests.support.budgets import approved, care, in_force, line, paid, part, reservation
+from tests.support.ledgers import COUNTY, OTHER_COUNTY, POOL, assert_kept, balances, reversal
+from tests.support.running import Running
+
+
+@pytest.fixture(autouse=True)
+def _in_july(ledger: Running) -> None:
+    ledger.advance_to(datetime(2026, 7, 20, 2, 0, tzinfo=UTC))
+
+
+def came_back(payment: PaymentSettled, **said: Any) -> PaymentReversed:
+    """The transfer of a payment was sent back on the next day."""
+    copied = ("payment_id", "person_id", "organization_id", "county", "category", "fund_fen")
+    usual = {"returned_on": date(2026, 7, 21), "bank_reference": "R1"}
+    return reversal(**usual | {name: getattr(payment, name) for name in copied} | said)
+
+
+def came_in(statement: StatementApproved, fund_fen: int, *, payments: int = 0, **said: Any) -> RecoveryReceived:
+    usual: dict[str, Any] = {"county": COUNTY, "category": "employee", "received_on": date(2026, 7, 20)}
+    return RecoveryReceived(
+        part_id=new_id(),
+        receipt_id=new_id(),
+        recovery_id=new_id(),
+        statement_id=statement.statement_id,
+        organization_id=statement.organization_id,
+        pool=POOL,
+        fund_fen=fund_fen,
+        payments=payments,
+        **usual | {"bank_reference": "R1"} | said,
+    )
+
+
+async def test_what_came_back_is_not_spent_and_the_new_statement_asks_for_all_of_it(ledger: Running) -> None:
+    await in_force(ledger, line(1_000))
+    first, second = approved(600), approved(600)
+    payment = paid(first)
+    await ledger.hear(first, payment)
+    assert await care(ledger) == (1_000, 0, 600, 400)
+    await ledger.hear(came_back(payment))
+    assert await care(ledger) == (1_000, 0, 0, 1_000)
+    await ledger.hear(second)
+    assert await care(ledger) == (1_000, 600, 0, 400)
+    await ledger.hear(paid(second))
+    assert await care(ledger) == (1_000, 0, 600, 400)
+
+
+async def test_what_waits_is_tried_again_when_a_transfer_comes_back(ledger: Running) -> None:
+    await in_force(ledger, line(1_000))
+    first, second = approved(600), approved(600)
+    payment = paid(first)
+    await ledger.hear(first, payment, second)
+    assert (await reservation(ledger, second.statement_id))["status"] == "waiting"
+    await ledger.hear(came_back(payment))
+    assert (await reservation(ledger, second.statement_id))["status"] == "reserved"
+
+
+async def test_a_transfer_that_comes_back_while_others_of_its_statement_are_still_to_be_told(ledger: Running) -> None:
+    await in_force(ledger, line(1_000))
+    statement = approved(part(900, payments=2))
+    first, second = paid(statement, 400), paid(statement, 500)
+    await ledger.hear(statement, first, came_back(first))
+    assert await care(ledger) == (1_000, 500, 0, 500)
+    await ledger.hear(second, came_back(second))
+    assert await care(ledger) == (1_000, 0, 0, 1_000)
+    assert (await reservation(ledger, statement.statement_id))["status"] == "settled"
+
+
+async def test_money_of_a_recovery_lowers_what_was_spent_and_settles_its_statement(ledger: Running) -> None:
+    await in_force(ledger, line(1_000))
+    spent, owed = approved(900), approved(part(-600), part(100, county=OTHER_COUNTY))
+    await ledger.hear(spent, paid(spent), owed)
+    assert await care(ledger) == (1_000, 100, 900, 0)
+    await ledger.hear(came_in(owed, 240), came_in(owed, -40, county=OTHER_COUNTY))
+    # What it takes back is free only when everything of it is settled, as with an offset.
+    assert await care(ledger) == (1_000, 300, 700, 0)
+    await ledger.hear(came_in(owed, 360, payments=1), came_in(owed, -60, payments=1, county=OTHER_COUNTY))
+    assert await care(ledger) == (1_000, 0, 400, 600)
+    assert (await reservation(ledger, owed.statement_id))["status"] == "settled"
+    (released,) = await ledger.told(BudgetReleased)
+    assert (released.fund_fen, released.reason) == (600, "settled")
+
+
+async def test_a_recovery_is_booked_in_its_counties_and_matches_one_receipt(ledger: Running) -> None:
+    owed = approved(part(-600), part(100, county=OTHER_COUNTY))
+    await ledger.hear(owed, came_in(owed, 600), came_in(owed, -100, county=OTHER_COUNTY))
+    assert await balances(ledger, on="2026-12-31") == {"1003": 500, "5001": -500}
+
+
+async def test_money_back_doubled_and_shuffled_makes_the_same_books(ledger: Running) -> None:
+    statement, owed = approved(part(900, payments=2)), approved(part(-700))
+    payments = [paid(statement, 400), paid(statement, 500)]
+    told: list[Event] = [statement, owed, *payments, *map(came_back, payments)]
+    told += [came_in(owed, 300), came_in(owed, 400, payments=1)]
+    again = told * 2
+    random.Random(7).shuffle(again)
+    for event in again:
+        await ledger.hear(event)
+    await assert_kept(ledger)
+    assert await balances(ledger, on="2026-12-31") == {"1003": 700, "5001": -700}
+    assert {(await reservation(ledger, each.statement_id))["status"] for each in (statement, owed)} == {"settled"}
