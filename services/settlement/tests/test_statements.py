@@ -205,10 +205,13 @@ async def test_a_statement_is_paid_once(settlement: Settlement) -> None:
     assert await settled_fen(settlement) == [8_000]
 
 
-async def test_a_payment_lies_not_in_the_future(settlement: Settlement) -> None:
+@pytest.mark.parametrize("paid_on", ["2026-08-03", "1926-08-01"])
+async def test_a_payment_lies_neither_in_the_future_nor_in_another_century(
+    settlement: Settlement, paid_on: str
+) -> None:
     await counted(settlement)
     statement = await settlement.approved()
-    body = {"bank_reference": "B1", "paid_on": "2026-08-03"}
+    body = {"bank_reference": "B1", "paid_on": paid_on}
     assert code_of(await settlement.step(statement["statement_id"], "payment", CASHIER, **body)) == (
         422,
         "input.invalid",

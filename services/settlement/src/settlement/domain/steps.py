@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from changhu_common.errors import Conflict, FieldError, InvalidInput, PostsNotSeparated, Refusal
 from changhu_common.money import yuan
-from changhu_common.periods import Month
+from changhu_common.periods import MONEY_BEGINS, Month
 
 Status = Literal["entered", "reviewed", "approved", "recovering", "paid", "rejected", "returned", "recovered"]
 Step = Literal["review", "approval", "rejection", "payment", "return"]
@@ -153,8 +153,10 @@ def refuse_month_not_over(month: Month, *, today: date) -> None:
         raise MonthNotOver(f"{month}尚未结束，请在{month.plus(1).first}之后结算。")
 
 
-def refuse_future(day: date, *, today: date, field: str) -> None:
-    """What the bank did lies not in the future."""
+def refuse_strange_day(day: date, *, today: date, field: str) -> None:
+    """What the bank did lies neither in the future nor before any money was moved."""
+    if day < MONEY_BEGINS:
+        raise InvalidInput(f"日期早于{MONEY_BEGINS}，请核对年份。", errors=[FieldError(field, f"早于{MONEY_BEGINS}")])
     if day > today:
         raise InvalidInput("日期不能晚于今天，请按银行回单填写。", errors=[FieldError(field, "晚于今天")])
 

@@ -24,7 +24,7 @@ from settlement.domain.recovery import (
     refuse_same_person,
     refuse_wrong_status,
 )
-from settlement.domain.steps import refuse_future
+from settlement.domain.steps import refuse_strange_day
 from settlement.storage import recoveries, statements
 from settlement.storage.recoveries import Found
 from settlement.usecases.recoveries import begin, view_of
@@ -54,7 +54,7 @@ class RecoveryReceipts:
             head = await begin(transaction, caller, recovery_id)
             refuse_wrong_status(head.status, "decided")
             refuse_same_person(caller.subject, [head.entered_by, head.approved_by])
-            refuse_future(received_on, today=day_of(transaction.now), field="received_on")
+            refuse_strange_day(received_on, today=day_of(transaction.now), field="received_on")
             parts = await recoveries.parts(transaction.connection, recovery_id)
             moved = divided(amount_fen, parts)
             receipt = {

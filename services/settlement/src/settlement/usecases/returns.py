@@ -15,7 +15,7 @@ from changhu_common.ids import named_id
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller
 
-from settlement.domain.steps import refuse_future, refuse_no_return
+from settlement.domain.steps import refuse_no_return, refuse_strange_day
 from settlement.storage import statements
 from settlement.usecases.statements import NOT_INSURED, begin, record
 from settlement.usecases.views import ReturnedView
@@ -40,7 +40,7 @@ class Returns:
         """Record that the bank sent back the transfer that settled this statement, and others with it."""
         async with self._database.change(asked) as transaction:
             head = await begin(transaction, caller, statement_id, "return")
-            refuse_future(returned_on, today=day_of(transaction.now), field="returned_on")
+            refuse_strange_day(returned_on, today=day_of(transaction.now), field="returned_on")
             heads = {each.id: each for each in await statements.of_transfer(transaction.connection, head.transfer_id)}
             transfer_fen = sum(each.fund_fen for each in heads.values())
             refuse_no_return(transfer_fen=transfer_fen, paid_on=head.paid_on, returned_on=returned_on)

@@ -25,7 +25,7 @@ from settlement.domain.steps import (
     EarlierStatement,
     LaterStatement,
     Step,
-    refuse_future,
+    refuse_strange_day,
     refuse_unless_allowed,
     settled_together,
     transfer_of,
@@ -93,7 +93,7 @@ class Statements:
         """Record that the bank paid what the budget has reserved; each payment is told once."""
         async with self._database.change(asked) as transaction:
             head = await begin(transaction, caller, statement_id, "payment")
-            refuse_future(paid_on, today=day_of(transaction.now), field="paid_on")
+            refuse_strange_day(paid_on, today=day_of(transaction.now), field="paid_on")
             paid = [head]
             waiting = await statements.approved(transaction.connection, head.organization_id)
             if settled_together(head.fund_fen, (each.fund_fen for each in waiting)):
