@@ -66,7 +66,8 @@ async def test_every_step_is_audited_without_a_name_or_a_reason(story: Story) ->
     async with story.service.database.read() as connection:
         rows = (await connection.execute(select(audit).order_by(audit.c.id))).all()
     assert [row.action for row in rows] == [
-        "submit", "accept", "assign", "visit", "confirm", "confirm", "publicise", "publish", "change_days", "revoke",
+        "submit", "accept", "assign", "visit", "confirm", "confirm", "publicise", "publish", "decide_fee",
+        "change_days", "revoke", "decide_fee",
     ]  # fmt: skip
     assert REVOKED["reason"] not in repr(rows)
 

@@ -1,13 +1,14 @@
 """What assessment keeps: applications and what came of them, and what other services told of whom it asks about.
 
 The database itself refuses a second open application of a person, a second confirmation by one
-account, and two grades of a person on one day.
+account, two grades of a person on one day, and a fee that is owed without an amount.
 """
 
 from changhu_common.merged_persons import MergedPersons, add_merged_persons
 from changhu_common.spine import add_spine, new_metadata
 from changhu_policies.projection import add_supplied_values
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from assessment.domain.fees import FeeStatus
 from assessment.domain.steps import OPEN, State
 
 METADATA = new_metadata()
@@ -215,3 +217,35 @@ conclusion = Table(
     UniqueConstraint("application_id", "round"),
     UniqueConstraint("person_id", "place"),
 )
+
+# One for each concluded round of an application: what is owed for it, or what it waits for.
+fee = Table(
+    "fee",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("application_id", Uuid, ForeignKey("application.id"), nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("pool", Text, nullable=False),
+    Column("county", Text, nullable=False),
+    Column("organization_id", Uuid, nullable=False),
+    Column("assessed_on", Date, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("cause", Text),
+    Column("fee_fen", BigInteger),
+    Column("fund_fen", BigInteger),
+    Column("person_fen", BigInteger),
+    Column("findings", JSONB, nullable=False),
+    Column("problems", JSONB, nullable=False),
+    Column("pack_version", Text, nullable=False),
+    # That of the event which told of it last, 0 where none did.
+    Column("revision", Integer, nullable=False),
+    CheckConstraint(f"status IN ({', '.join(repr(str(status)) for status in FeeStatus)})", name="status_known"),
+    CheckConstraint(
+        f"(status = '{FeeStatus.DUE}') = (num_nonnulls(cause, fee_fen, fund_fen, person_fen) = 4)"
+        " AND fee_fen = fund_fen + person_fen",
+        name="due_with_its_parts",
+    ),
+    UniqueConstraint("application_id", "round"),
+)
+Index("ix_fee_list", fee.c.pool, fee.c.status, fee.c.id)
+Index("ix_conclusion_pool_person_id", conclusion.c.pool, conclusion.c.person_id)

@@ -24,7 +24,7 @@ from assessment.domain.acceptance import (
 )
 from assessment.domain.findings import findings_of
 from assessment.domain.steps import State, Step, require_step
-from assessment.storage import applications, conclusions, facts
+from assessment.storage import applications, conclusions, facts, fees
 from assessment.storage.tables import MERGED
 from assessment.usecases.views import (
     AnyRow,
@@ -32,6 +32,7 @@ from assessment.usecases.views import (
     ApplicationView,
     ConclusionView,
     ConfirmationView,
+    FeeView,
     RoundView,
     VisitView,
 )
@@ -157,7 +158,7 @@ class Applications:
             return tx.answer(await self._view(tx, row.id, caller))
 
     async def file(self, *, caller: Caller, application_id: UUID) -> ApplicationFile:
-        """An application with its rounds, objection and conclusions."""
+        """An application with its rounds, objection, conclusions and fees."""
         async with self._database.read() as connection:
             row = await applications.find(connection, application_id, scope=caller.scope)
             if row is None:
@@ -175,6 +176,7 @@ class Applications:
                 ],
                 objection_reason=objection.reason if objection else None,
                 conclusions=[ConclusionView.of(each) for each in await conclusions.of_application(connection, row.id)],
+                fees=[FeeView.of(each) for each in await fees.of_applications(connection, [row.id])],
             )
 
     async def page(

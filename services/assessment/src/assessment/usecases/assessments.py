@@ -31,6 +31,7 @@ from assessment.storage import applications, facts
 from assessment.storage.tables import MERGED
 from assessment.usecases.applications import NO_APPLICATION, locked
 from assessment.usecases.concluding import benefit_level, conclude
+from assessment.usecases.fees import follow_applications
 from assessment.usecases.views import AnyRow, VisitView
 
 
@@ -201,6 +202,7 @@ class Assessments:
                         tx, self._supplied, application=row, visit=visit, start=day_of(tx.now)
                     )
                 await applications.change(tx.connection, row.id, state=state)
+                await follow_applications(tx, self._supplied, [row.id])
             return tx.answer(
                 ConfirmedView(
                     application_id=row.id,

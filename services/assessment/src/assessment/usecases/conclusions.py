@@ -7,12 +7,14 @@ from uuid import UUID
 from changhu_common.database import AskedChange, Database
 from changhu_common.errors import NotFound
 from changhu_common.roles import Caller
+from changhu_policies.projection import SuppliedValues
 
 from assessment.domain.validity import RevokedBefore
 from assessment.storage import conclusions, facts
 from assessment.storage.tables import MERGED
 from assessment.usecases.applications import NO_PERSON
 from assessment.usecases.concluding import revoke
+from assessment.usecases.fees import follow
 from assessment.usecases.views import ConclusionView
 
 
@@ -27,8 +29,9 @@ class PersonConclusions:
 class Conclusions:
     """Reading and revoking conclusions."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, supplied: SuppliedValues) -> None:
         self._database = database
+        self._supplied = supplied
 
     async def of_person(self, *, caller: Caller, person_id: UUID) -> PersonConclusions:
         async with self._database.read() as connection:
@@ -52,6 +55,7 @@ class Conclusions:
             if row.revoked_on is not None:
                 raise RevokedBefore(f"该结论已于{row.revoked_on.isoformat()}撤销。")
             await revoke(tx, row, reason=reason)
+            await follow(tx, self._supplied, persons=[row.person_id])
             revoked = await conclusions.find(tx.connection, conclusion_id, scope=caller.scope)
             assert revoked is not None
             return tx.answer(ConclusionView.of(revoked))

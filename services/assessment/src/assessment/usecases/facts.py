@@ -10,9 +10,10 @@ from changhu_common.events.policy import PolicyValueApproved
 from changhu_common.events.provider import AgreementState, StaffState
 from changhu_policies.projection import SuppliedValues
 
-from assessment.storage import facts
+from assessment.storage import facts, fees
 from assessment.storage.tables import MERGED
 from assessment.usecases.concluding import follow_merges
+from assessment.usecases.fees import DECIDING, follow, follow_pool
 
 
 class Facts:
@@ -32,4 +33,12 @@ class Facts:
         merges = [each for each in events if isinstance(each, Merge)]
         if handed := await MERGED.keep(connection, merges):
             await follow_merges(transaction, handed)
-        await self._supplied.keep(transaction, [each for each in events if isinstance(each, PolicyValueApproved)])
+        values = [each for each in events if isinstance(each, PolicyValueApproved)]
+        pools = sorted({each.pool for each in values if each.parameter in DECIDING})
+        await fees.hold(connection, pools, shared=False)
+        await self._supplied.keep(transaction, values)
+        await follow(
+            transaction, self._supplied, persons={person for each in handed for person in (each.before, each.now)}
+        )
+        for pool in pools:
+            await follow_pool(transaction, self._supplied, pool)

@@ -27,6 +27,7 @@ from assessment.domain.steps import FIRST_ROUND, State, Step
 from assessment.storage import applications, facts
 from assessment.usecases.applications import locked
 from assessment.usecases.concluding import conclude
+from assessment.usecases.fees import follow_applications
 from assessment.usecases.views import AnyRow
 
 # What one request publishes: its answer names each, and all of it is one transaction.
@@ -134,7 +135,7 @@ class Publicity:
                     f"公示至{row.publicity_ends_on.isoformat()}，期满后次日起方可公布。",
                     ends_on=row.publicity_ends_on.isoformat(),
                 )
-            return tx.answer(PublicationsView(published=[await self._publish(tx, row)]))
+            return tx.answer(PublicationsView(published=await self._publish(tx, [row])))
 
     async def publish_over(self, *, caller: Caller, asked: AskedChange, pool: str) -> PublicationsView:
         """Let everything of a pool take effect whose publicity is over."""
@@ -150,7 +151,7 @@ class Publicity:
             )
             # In sorted order, as whoever keeps the news of persons writes them.
             await facts.lock_persons(tx.connection, {each for row in rows for each in (row.person_id, row.whose)})
-            published = [await self._publish(tx, row) for row in rows[:PUBLICATIONS_MAX]]
+            published = await self._publish(tx, rows[:PUBLICATIONS_MAX])
             return tx.answer(PublicationsView(published=published, more=len(rows) > PUBLICATIONS_MAX))
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -181,18 +182,21 @@ class Publicity:
             async with self._database.change(ITSELF) as tx:
                 row = await applications.lock(tx.connection, application_id, scope=EVERYWHERE)
                 if row is not None and row.state == State.PUBLICITY:
-                    await self._publish(tx, row)
+                    await self._publish(tx, [row])
         except Refusal as refusal:
             log.warning("conclusion waits", application_id=str(application_id), code=refusal.code)
 
-    async def _publish(self, tx: Transaction, row: AnyRow) -> UUID:
-        visit = await applications.visit_of(tx.connection, row.id, row.round)
-        assert visit is not None
-        # The day after the publicity, whenever somebody gets round to it: nobody's grade waits for a clerk.
-        start = row.publicity_ends_on + ONE_DAY
-        conclusion_id = await conclude(tx, self._supplied, application=row, visit=visit, start=start)
-        await applications.change(tx.connection, row.id, state=State.PUBLISHED)
-        return conclusion_id
+    async def _publish(self, tx: Transaction, rows: Sequence[AnyRow]) -> list[UUID]:
+        published = []
+        for row in rows:
+            visit = await applications.visit_of(tx.connection, row.id, row.round)
+            assert visit is not None
+            # The day after the publicity, whenever somebody gets round to it: nobody's grade waits for a clerk.
+            start = row.publicity_ends_on + ONE_DAY
+            published.append(await conclude(tx, self._supplied, application=row, visit=visit, start=start))
+            await applications.change(tx.connection, row.id, state=State.PUBLISHED)
+        await follow_applications(tx, self._supplied, [row.id for row in rows])
+        return published
 
     async def _last_day_to_object(self, tx: Transaction, row: AnyRow) -> date:
         """While it is public; what was delivered at once, for the pack's `assessment.objection_days`."""

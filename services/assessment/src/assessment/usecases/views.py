@@ -7,9 +7,11 @@ from typing import Any, Self
 from uuid import UUID
 
 from changhu_policies import Pack
+from changhu_policies.vocabulary import FEE_CAUSES
 from sqlalchemy import Row
 
 from assessment.domain.deadlines import deadline
+from assessment.domain.fees import FeeStatus
 from assessment.domain.steps import State, possible_steps
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -135,6 +137,42 @@ class ConclusionView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeeView:
+    """A fee (评估费) in fen; while it is undecided, `problems` name what it waits for: parameter, clause and pool."""
+
+    fee_id: UUID
+    application_id: UUID
+    round: int
+    person_id: UUID
+    organization_id: UUID
+    pool: str
+    county: str
+    assessed_on: date
+    status: str
+    status_name: str
+    cause: str | None
+    cause_name: str | None
+    fee_fen: int | None
+    fund_fen: int | None
+    person_fen: int | None
+    findings: Sequence[Mapping[str, Any]]
+    problems: Sequence[Mapping[str, Any]]
+    pack_version: str
+    revision: int
+
+    @classmethod
+    def of(cls, row: AnyRow) -> Self:
+        made = {"fee_id", "person_id", "status_name", "cause_name"}
+        return cls(
+            fee_id=row.id,
+            person_id=row.whose,
+            status_name=FeeStatus(row.status).term,
+            cause_name=FEE_CAUSES.get(row.cause),
+            **{name: getattr(row, name) for name in cls.__slots__ if name not in made},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationFile(ApplicationView):
     """An application with everything that belongs to it."""
 
@@ -143,3 +181,4 @@ class ApplicationFile(ApplicationView):
     rounds: Sequence[RoundView]
     objection_reason: str | None
     conclusions: Sequence[ConclusionView]
+    fees: Sequence[FeeView]
