@@ -46,8 +46,11 @@ class CareOfAPerson:
         await self.post("assessment", f"{path}/acceptance", {}, self.desk(Role.ASSESSMENT_CLERK))
         return path
 
-    async def assess(self, *, grade: int) -> None:
-        """Find this grade, as two assessors and two experts would, and put it up for publicity."""
+    async def assess(self, *, grade: int) -> UUID:
+        """Find this grade, as two assessors and two experts would; returns the organisation that they are of.
+
+        What reaches a benefit level is put up for publicity, any other grade is delivered at once.
+        """
         path, clerk = await self.apply(), self.desk(Role.ASSESSMENT_CLERK)
         organisation = await self._organisation("assessment_organization", "失能评估中心", ["home"])
         staff = [await self._staff(organisation, kind, number) for number, kind in enumerate(ASSESSING)]
@@ -64,8 +67,10 @@ class CareOfAPerson:
         }
         await self.post("assessment", f"{path}/visit", visit, staff[0][1])
         for _, expert in staff[2:]:
-            await self.post("assessment", f"{path}/confirmations", {}, expert)
-        await self.post("assessment", f"{path}/publicity", {"start": self.clock.today()}, clerk)
+            confirmed = await self.post("assessment", f"{path}/confirmations", {}, expert)
+        if confirmed["level"] is not None:
+            await self.post("assessment", f"{path}/publicity", {"start": self.clock.today()}, clerk)
+        return organisation
 
     async def publish(self) -> None:
         """Publish what the pool's publicity is over for."""

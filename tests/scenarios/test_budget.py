@@ -12,7 +12,7 @@ from changhu_common.periods import Month
 from changhu_common.roles import Role
 from changhu_policies import load_pack
 from changhu_standalone.deployment import Standalone
-from changhu_standalone.story.chapters import BENEFITS, Chapter, Story, story_begins
+from changhu_standalone.story.chapters import ASSESSMENT_FEES, BENEFITS, FEE_BUDGET_FEN, Chapter, Story, story_begins
 from changhu_standalone.story.city import City, build_city
 from changhu_standalone.story.office import Office, StoryFailed
 from changhu_standalone.story.report import prove
@@ -63,11 +63,12 @@ class TightStory(Story):
 
     async def raise_budget(self, waiting_fen: int) -> None:
         """Another version bears what was spent, and what waits."""
-        line = {"account": BENEFITS, "amount_fen": self.told.paid_fen + waiting_fen}
+        bounds = {BENEFITS: self.told.paid_fen + waiting_fen, ASSESSMENT_FEES: FEE_BUDGET_FEN}
+        lines = [{"account": account, "amount_fen": fen} for account, fen in bounds.items()]
         drafted = await self.office.post(
             "fund-ledger",
             f"/pools/{POOL}/budgets/2026",
-            {"reason": "追加", "attachment": "追加批复", "lines": [line]},
+            {"reason": "追加", "attachment": "追加批复", "lines": lines},
             self.desk(Role.ACCOUNTANT),
         )
         path = f"/budgets/{drafted['budget']['budget_id']}/approval"

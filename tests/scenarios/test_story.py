@@ -89,6 +89,14 @@ async def test_the_books_balance_and_hold_every_fen(ended: Ended) -> None:
     assert ended.proof.received_fen > ended.story.told.startup_fen
 
 
+async def test_what_assessments_cost_is_shared_and_stands_beside_care_in_the_books(ended: Ended) -> None:
+    fund_fen = 12 * 25_500  # each of the applicants once, 85 % of 300 yuan
+    (statement,) = [each for each in ended.story.told.statements[Month(2026, 7)] if each["fund_fen"] == fund_fen]
+    assert statement["person_fen"] == 12 * 4_500
+    booked = {each["account"]: each["balance_fen"] for each in ended.books["accounts"]}
+    assert (booked["5401"], booked["5001"]) == (fund_fen, ended.proof.settled_fen - fund_fen)
+
+
 async def test_repeated_visits_are_known_and_late_ones_become_adjustments(ended: Ended) -> None:
     counts = ended.story.told.counts
     assert counts["provider-registry"]["重复上报"] > 0

@@ -29,10 +29,13 @@ from changhu_standalone.story.office import Desk, Office, StoryFailed
 YEARLY_INCOME_FEN = 4_320_000
 PUBLICITY_DAYS = 7
 OBJECTION_DAYS = 5
+ASSESSMENT_FEE_FEN = 30_000
+ASSESSMENT_FEE_SHARE = "85%"
 CARE_BUDGET_FEN = 10_000_000_000  # more than a city of any size spends in the story
+FEE_BUDGET_FEN = 10_000_000  # more than the applications of the story cost
 
-# What care is paid from (社会保险待遇支出).
-BENEFITS = "5001"
+# What care is paid from (社会保险待遇支出), and what assessments are (其他支出).
+BENEFITS, ASSESSMENT_FEES = "5001", "5401"
 
 ASSESSMENT_STAFF = (("expert", "expert"), ("expert", "expert"), ("assessor", "assessor"), ("assessor", "assessor"))
 VISITS_A_BATCH = 500
@@ -118,6 +121,8 @@ class Story:
             ("city_resident_disposable_income", YEARLY_INCOME_FEN, whole_year),
             ("assessment.publicity_days", PUBLICITY_DAYS, from_now),
             ("assessment.objection_days", OBJECTION_DAYS, from_now),
+            ("assessment.fee_fen", ASSESSMENT_FEE_FEN, from_now),
+            ("assessment.fee_fund_share", ASSESSMENT_FEE_SHARE, from_now),
         ):
             entered = await self.office.post(
                 "enrollment",
@@ -146,16 +151,17 @@ class Story:
     async def _budget(self) -> None:
         """One drafts the year's budget, another approves it: from then on a statement must fit to be paid."""
         year = self.city.months[0].year
-        line = {"account": BENEFITS, "amount_fen": self.care_budget_fen}
+        bounds = {BENEFITS: self.care_budget_fen, ASSESSMENT_FEES: FEE_BUDGET_FEN}
+        lines = [{"account": account, "amount_fen": fen} for account, fen in bounds.items()]
         drafted = await self.office.post(
             "fund-ledger",
             f"/pools/{self.city.pool}/budgets/{year}",
-            {"reason": "年度预算", "attachment": "演示用批复", "lines": [line]},
+            {"reason": "年度预算", "attachment": "演示用批复", "lines": lines},
             self.desk(Role.ACCOUNTANT),
         )
         path = f"/budgets/{drafted['budget']['budget_id']}/approval"
         await self.office.post("fund-ledger", path, {}, self.desk(Role.ACCOUNTANT, 2))
-        self.told.counts["fund-ledger"]["预算行数"] += 1
+        self.told.counts["fund-ledger"]["预算行数"] += len(lines)
 
     async def _enrol(self) -> None:
         clerk = self.desk(Role.ENROLLMENT_CLERK)
@@ -374,11 +380,13 @@ class Story:
 
     def _settle(self, month: Month) -> Chapter:
         async def settle() -> None:
-            for provider in self.providers:
+            # Everybody is assessed once, before the first month.
+            assessed = [self.assessment_organization] if month == self.city.months[0] else []
+            for organization in [*self.providers, *assessed]:
                 statement = await self.office.post(
                     "settlement",
                     "/statements",
-                    {"organization_id": provider, "month": str(month)},
+                    {"organization_id": organization, "month": str(month)},
                     self.desk(Role.SETTLEMENT_ENTRY),
                 )
                 of = f"/statements/{statement['statement_id']}"

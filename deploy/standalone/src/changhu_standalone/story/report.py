@@ -29,14 +29,12 @@ class Proof:
     received_fen: int
     booked_income_fen: int
     settled_fen: int
-    booked_benefits_fen: int
+    booked_spent_fen: int
 
     @property
     def holds(self) -> bool:
         return (
-            self.balanced
-            and self.received_fen == self.booked_income_fen
-            and self.settled_fen == self.booked_benefits_fen
+            self.balanced and self.received_fen == self.booked_income_fen and self.settled_fen == self.booked_spent_fen
         )
 
 
@@ -56,7 +54,7 @@ async def prove(story: Story) -> tuple[Proof, dict[str, Any]]:
         received_fen=story.told.received_fen + story.told.startup_fen,
         booked_income_fen=-sum(fen for account, fen in balance.items() if account.startswith("4")),
         settled_fen=sum(each["fund_fen"] for each in statements if each["status"] == "paid"),
-        booked_benefits_fen=balance.get("5001", 0),
+        booked_spent_fen=sum(fen for account, fen in balance.items() if account.startswith("5")),
     ), books
 
 
@@ -71,7 +69,7 @@ async def show(story: Story, console: Console, proof: Proof, books: dict[str, An
     console.print(await _budget(story))
     console.print(
         f"收入 {yuan(proof.received_fen)} 元, 账上收入 {yuan(proof.booked_income_fen)} 元; "
-        f"基金拨付 {yuan(proof.settled_fen)} 元, 账上待遇支出 {yuan(proof.booked_benefits_fen)} 元: "
+        f"基金拨付 {yuan(proof.settled_fen)} 元, 账上支出 {yuan(proof.booked_spent_fen)} 元: "
         + ("[green]分毫不差[/]" if proof.holds else "[red]不一致[/]")
     )
 
@@ -133,7 +131,7 @@ def _adjustments(statements: list[dict[str, Any]]) -> Table:
     for detail in statements:
         month = detail["statement"]["month"]
         for payment in detail["payments"]:
-            if payment["month"] != month:
+            if payment["kind"] == "care" and payment["month"] != month:
                 table.add_row(
                     month,
                     payment["person_id"][-12:],
