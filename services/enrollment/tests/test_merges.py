@@ -531,3 +531,38 @@ async def test_merged_a_person_owes_one_due_less_all_that_was_paid_and_taken_bac
     assert await two.owed(two.survivor) == 2172 - sum(paid)
     await two.take_back(merge_id)
     assert [await two.owed(each) for each in (two.survivor, two.merged)] == before
+
+
+async def test_a_merge_waits_for_a_run_under_way_so_the_month_is_due_once(enrollment: Running, enrol: Enrol) -> None:
+    survivor = await enrol(1, coverage={"start": "2026-06-11"})
+    two = Two(enrollment, survivor, await enrol(2, coverage={"start": "2026-01-01", "end": "2026-06-10"}))
+    await two.made("/contribution-runs", {**JULY, "period": "2026-05"})
+    async with enrollment.database.engine.connect() as held:
+        # Whoever is to be counted in June is found then; that it is due waits for what is taken back right after.
+        await held.execute(
+            text(
+                "INSERT INTO due (person_id, period, run_id, county, category, base_fen, due_fen, parts, rule_id)"
+                " SELECT person_id, '2026-06', run_id, county, category, base_fen, due_fen, parts, rule_id FROM due"
+            )
+        )
+        run = asyncio.create_task(two.made("/contribution-runs", {**JULY, "period": "2026-06"}))
+        await _waits_for_a_lock(two.running)
+        merge = asyncio.create_task(two.merge())
+        done, _ = await asyncio.wait({merge}, timeout=1)
+        await held.rollback()
+    await asyncio.gather(run, merge)
+    assert not done
+    assert await two.owed(two.survivor) == 2172 + 2172
+
+
+async def _waits_for_a_lock(running: Running) -> None:
+    """Until somebody of the service's database waits for another."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    for _ in range(100):
+        async with running.database.engine.connect() as connection:
+            if await connection.scalar(waiting):
+                return
+        await asyncio.sleep(0.05)
+    raise AssertionError("nobody waits")

@@ -63,11 +63,23 @@ _TOTALS = text(
     """
 )
 
+# A run takes its turn alone, merges take theirs beside each other: whose dues a run stores are those of the records
+# that it found, until it is through.
+_TURN = "hashtextextended('contribution_run ' || :pool, 0)"
+_TURN_OF_RUN = text(f"SELECT pg_advisory_xact_lock({_TURN})")
+_TURN_OF_MERGE = text(f"SELECT pg_advisory_xact_lock_shared({_TURN})")
+
 FIRST_ID = UUID(int=0)
 
 
+async def wait_for_runs(connection: AsyncConnection, pool: str) -> None:
+    """Let runs of a pool that are under way finish, and none begin before this transaction is through."""
+    await connection.execute(_TURN_OF_MERGE, {"pool": pool})
+
+
 async def open_run(connection: AsyncConnection, pool: str, month: Month) -> Row[Any]:
-    """The run of a pool and month, made where there is none, locked."""
+    """The run of a pool and month, made where there is none, locked; while it lasts no two records become one."""
+    await connection.execute(_TURN_OF_RUN, {"pool": pool})
     await connection.execute(
         upsert(contribution_run)
         .values(id=new_id(), pool=pool, month=str(month), persons=0, due_fen=0)

@@ -61,6 +61,7 @@ async def merge_records(tx: Transaction, *, survivor: Row[Any], merged: Row[Any]
     """Merge one record into the other; what was done, for a reversal to undo."""
     found = [await merges.record_of(tx.connection, each) for each in (survivor, merged)]
     refuse_obstacles(obstacles(survivor=found[0], merged=found[1]))
+    await runs.wait_for_runs(tx.connection, merged.pool)
     counted = await _lock_runs(tx.connection, survivor.id, merged.id)
     twice = await doubles(tx.connection, survivor=survivor.id, merged=merged.id)
     await versions.give_reason(tx.connection, reason)
@@ -85,6 +86,7 @@ async def unmerge_records(
     """Let a merged record stand for itself again, with everything of it that is still the survivor's."""
     if await MERGED.survivors(tx.connection, [merged.id, survivor.id]) != {merged.id: survivor.id}:
         raise MergeUnfit("保留的登记后来又并入了其他登记；请先撤销后来的合并。")
+    await runs.wait_for_runs(tx.connection, merged.pool)
     await versions.give_reason(tx.connection, reason)
     await merges.give_back(tx.connection, effect["went"], merged=merged.id, survivor=survivor.id)
     if effect["died_on"] and survivor.died_on == date.fromisoformat(effect["died_on"]):
