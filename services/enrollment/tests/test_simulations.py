@@ -43,6 +43,8 @@ async def a_small_city(enrollment: Running, enrol: Enrol, clerk: Who) -> None:
         for_a_while = (await enrol(n, coverage={"base_fen": base_fen}))["person_id"]
         days = {"kind": "medical_assistance", "start": "2026-03-10", "end": "2026-08-31"}
         await enrollment.post(f"/persons/{for_a_while}/hardships", clerk, days)
+    moved = (await enrol(8))["person_id"]
+    await enrollment.post(f"/persons/{moved}/details", clerk, {"county": "211122", "county_since": "2026-04-10"})
 
 
 async def test_a_year_comes_to_what_its_runs_stored(enrollment: Running, enrol: Enrol, clerk: Who) -> None:
@@ -58,7 +60,7 @@ async def test_a_year_comes_to_what_its_runs_stored(enrollment: Running, enrol: 
             payers[each["payer"]] += each["due_fen"]
     now = (await simulated(enrollment)).now
     assert (now.due_at, now.due_from) == (dict(places), dict(payers))
-    assert (now.persons, now.without_base) == (5, 2)
+    assert (now.persons, now.without_base) == (6, 2)
     assert now.persons_at["retiree", "211122"] == 1
 
 

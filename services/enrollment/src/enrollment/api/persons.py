@@ -73,6 +73,7 @@ class NewPerson(Body):
 class PersonDetails(Body):
     name: str | None = Field(default=None, min_length=1, max_length=NAME_CHARACTERS_MAX)
     county: str | None = None
+    county_since: date | None = None
     phone: str | None = Field(default=None, max_length=40)
     marks: list[str] | None = None
     marks_since: date | None = None
@@ -161,15 +162,20 @@ def persons_router(persons: Persons, clock: Clock) -> APIRouter:
     async def correct(caller: Clerk, asked: Asked, person_id: UUID, body: PersonDetails) -> PersonView:
         """Correct name, phone or marks, or move the person to another county of the pool.
 
+        The person is of the county from `county_since` (today) on; months before that are charged where he was then.
         With `marks_since` exactly these marks hold from that day on, and what held before stays; without it they
         always did.
         """
+        if body.county_since is not None and body.county is None:
+            reason = "填写了变更县区的日期的，还须填写自该日起的县区"
+            raise InvalidInput(f"{reason}。", errors=[FieldError("county", reason)])
         if body.marks_since is not None and body.marks is None:
             reason = "填写了起始日的，还须填写自该日起的全部人员标识"
             raise InvalidInput(f"{reason}。", errors=[FieldError("marks", reason)])
         details = Details(
             name=body.name,
             county=body.county,
+            county_since=body.county_since,
             phone=body.phone,
             marks=None if body.marks is None else tuple(body.marks),
             marks_since=body.marks_since,

@@ -1,8 +1,8 @@
 """A pool's people as arrays: who stands in which position, on which base, from which month to which.
 
 In each month a person counts once, in the category that the month began with, insured on any of its
-days and alive on its first; the base is the latest one that had begun, marks and family account those of
-the month's first day. A contribution run decides the same for one month.
+days and alive on its first; the base is the latest one that had begun, county, marks and family account
+those of the month's first day. A contribution run decides the same for one month.
 """
 
 from collections.abc import Sequence

@@ -12,7 +12,7 @@ from typing import Any
 from changhu_common.periods import SHANGHAI, DateRange
 
 ONE_DAY = timedelta(days=1)
-PERSON, COVERAGE, BASE, MERGE = "person", "coverage", "contribution_base", "merge"
+PERSON, COVERAGE, BASE, MERGE, MOVE = "person", "coverage", "contribution_base", "merge", "county_move"
 SUSPENSION, OTHER_BENEFIT, HOSPITAL_STAY, HARDSHIP = "suspension", "other_benefit", "hospital_stay", "hardship"
 
 
@@ -51,6 +51,16 @@ def as_known(versions: Iterable[Version], *, on: date) -> list[Version]:
 def held_on(versions: Iterable[Version], subject: str, *, on: date) -> list[Version]:
     """Those of one sort whose days include a day."""
     return [each for each in versions if each.subject == subject and not each.void and on in each.days]
+
+
+def county_on(versions: Iterable[Version], *, on: date) -> str:
+    """The county of a day: the person's, unless it became that later."""
+    known = list(versions)
+    later = {each.state["since"]: each.state["from_county"] for each in known if each.subject == MOVE}
+    left = min((since for since in later if date.fromisoformat(since) > on), default=None)
+    if left is not None:
+        return str(later[left])
+    return next(str(each.state["county"]) for each in known if each.subject == PERSON)
 
 
 def marks_on(versions: Iterable[Version], *, on: date) -> list[str]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.population import NEVER, NO_BASE_FEN, CoverageRows, Horizon, Position
-from enrollment.storage import marks
+from enrollment.storage import counties, marks
 
 # What COPY writes before the first row and after the last one; so many rows at a time become an array.
 HEADER_BYTES: Final = 19
@@ -37,8 +37,10 @@ _THERE: Final = """
     FROM person JOIN coverage ON coverage.person_id = person.id AND coverage.pool = person.pool
         AND coverage.start <= %(last)s AND (coverage."end" IS NULL OR coverage."end" >= %(first)s)
 """
-# Whose position may change within a coverage, because a mark or a relative's account has days.
-_DATED: Final = "person.id IN (SELECT person_id FROM hardship UNION SELECT person_id FROM family_account)"
+# Whose position may change within a coverage, because a mark or a relative's account has days, or a move.
+_DATED: Final = """person.id IN (
+    SELECT person_id FROM hardship UNION SELECT person_id FROM family_account UNION SELECT person_id FROM county_move
+)"""
 _BASE: Final = "LEFT JOIN contribution_base base ON base.coverage_id = coverage.id"
 _SAME: Final = """
     SELECT person.id, coverage.start, coverage."end", died_on, category, county, marks, false AS family_account, {since}
@@ -46,7 +48,7 @@ _SAME: Final = """
 """
 # Such a person gets a row for each month in which base or position change; what holds on a month's first day counts.
 _CHANGING: Final = f"""
-    SELECT person.id, coverage.start, coverage."end", person.died_on, category, person.county,
+    SELECT person.id, coverage.start, coverage."end", person.died_on, category, {counties.held_on("change.since")},
         {marks.held_on("change.since")}, {marks.paid_on("change.since")}, change.since,
         (SELECT base_fen FROM contribution_base
          WHERE coverage_id = coverage.id AND since <= change.since ORDER BY since DESC LIMIT 1)
@@ -59,6 +61,7 @@ _CHANGING: Final = f"""
             UNION ALL SELECT unnest(ARRAY[consented_on, revoked_on + 1, holder.died_on + 1])
                 FROM family_account LEFT JOIN person AS holder ON holder.id = holder_id
                 WHERE person_id = person.id
+            UNION ALL SELECT since FROM county_move WHERE person_id = person.id
         ) AS days
     ) AS change
     WHERE person.pool = %(pool)s AND {_DATED}

@@ -15,18 +15,18 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.contribution import ContributionRule
-from enrollment.storage import marks
+from enrollment.storage import counties, marks
 from enrollment.storage.rules_in_sql import CountedInSql, rule_as_json
 from enrollment.storage.tables import contribution_run, due, due_rule, receipt, run_total
 
 # Insured on a day of the month, alive on its first, and not in this run yet. Who changed category
-# within the month is counted once, in the category that the month began with; marks and family account are those of
-# the month's first day too.
+# within the month is counted once, in the category that the month began with; county, marks and family account are
+# those of the month's first day too.
 _CANDIDATES = text(
     f"""
     CREATE TEMPORARY TABLE candidate ON COMMIT DROP AS
-    SELECT DISTINCT ON (person.id) person.id AS person_id, coverage.category, person.county,
-        {marks.of_everybody_on(":first")},
+    SELECT DISTINCT ON (person.id) person.id AS person_id, coverage.category,
+        {counties.of_everybody_on(":first")}, {marks.of_everybody_on(":first")},
         (SELECT base_fen FROM contribution_base
          WHERE coverage_id = coverage.id AND since <= :first ORDER BY since DESC LIMIT 1) AS base_fen
     FROM person

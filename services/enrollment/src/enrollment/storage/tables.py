@@ -78,6 +78,17 @@ person = Table(
     UniqueConstraint("pool", "resident_number_index"),
 )
 
+# Who moved within the pool (县区变更): until the day before `since` the person was of `from_county`.
+county_move = Table(
+    "county_move",
+    METADATA,
+    Column("person_id", Uuid, nullable=False),
+    Column("since", Date, nullable=False),
+    Column("from_county", Text, nullable=False),
+    recorded(),
+    PrimaryKeyConstraint("person_id", "since"),
+)
+
 # One category a day for each person: an exclusion constraint over person and days.
 coverage = Table(
     "coverage",

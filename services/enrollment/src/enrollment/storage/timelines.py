@@ -20,6 +20,7 @@ _NOW = text(
     UNION ALL SELECT 'suspension', recorded_at, to_jsonb(suspension) FROM suspension WHERE person_id = :person
     UNION ALL SELECT 'other_benefit', recorded_at, to_jsonb(other_benefit) FROM other_benefit WHERE person_id = :person
     UNION ALL SELECT 'hospital_stay', recorded_at, to_jsonb(hospital_stay) FROM hospital_stay WHERE person_id = :person
+    UNION ALL SELECT 'county_move', recorded_at, to_jsonb(county_move) FROM county_move WHERE person_id = :person
     UNION ALL SELECT 'hardship', recorded_at, to_jsonb(hardship) FROM hardship WHERE person_id = :person
     """
 )

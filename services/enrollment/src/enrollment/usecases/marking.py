@@ -7,11 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from changhu_common.database import Transaction
+from changhu_common.errors import FieldError
 from changhu_common.ids import new_id
 from changhu_common.periods import day_of
+from changhu_policies.vocabulary import MARKS
 from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from enrollment.domain.marks import ONE_DAY, MarkChange, mark_change
+from enrollment.domain.marks import ONE_DAY, MarkChange, MarkHasDays, mark_change
 from enrollment.domain.reported import Reported
 from enrollment.storage import marks, persons, reports
 from enrollment.storage.tables import hardship
@@ -70,6 +73,14 @@ async def change_marks(tx: Transaction, markings: Sequence[Marking], *, referenc
     if kept:
         await persons.set_marks(tx.connection, kept)
     await marks.set_marks_of_day(tx.connection, ids, today=day_of(tx.now))
+
+
+async def refuse_days(connection: AsyncConnection, person: Row[Any], wanted: Collection[str]) -> None:
+    """MarkHasDays where a mark that changes without a day has days."""
+    if dated := set(wanted).symmetric_difference(person.marks) & await marks.marks_with_days(connection, person.id):
+        named = "、".join(MARKS[each] for each in sorted(dated))
+        reason = f"{named}有起止日期；请填写 marks_since（自哪一天起），或在困难身份记录上更正"
+        raise MarkHasDays(f"{reason}。", errors=[FieldError("marks_since", reason)])
 
 
 async def _void(tx: Transaction, owner: Row[Any], change: MarkChange) -> None:

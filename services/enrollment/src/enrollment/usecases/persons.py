@@ -7,17 +7,15 @@ from typing import Any
 from uuid import UUID
 
 from changhu_common.database import AskedChange, AuditEntry, Database
-from changhu_common.errors import Conflict, FieldError, InvalidInput
+from changhu_common.errors import Conflict, InvalidInput
 from changhu_common.events.enrollment import PersonEnrolled, PersonUpdated
 from changhu_common.ids import new_id
 from changhu_common.periods import day_of
 from changhu_common.resident_numbers import ResidentNumber
 from changhu_common.roles import Caller
-from changhu_policies.vocabulary import MARKS
 from sqlalchemy import Row, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from enrollment.domain.marks import MarkHasDays
 from enrollment.domain.registration import (
     Claim,
     Registration,
@@ -33,7 +31,8 @@ from enrollment.storage.identities import Identities
 from enrollment.storage.merge_tables import MERGED
 from enrollment.storage.tables import person
 from enrollment.usecases.families import NamedGuardian, name_guardian
-from enrollment.usecases.marking import Marking, change_marks
+from enrollment.usecases.marking import Marking, change_marks, refuse_days
+from enrollment.usecases.moving import move
 from enrollment.usecases.telling import tell
 from enrollment.usecases.territories import territory_of
 
@@ -103,6 +102,8 @@ class Details:
 
     name: str | None = None
     county: str | None = None
+    # From when on the person is of that county; None means today.
+    county_since: date | None = None
     phone: str | None = None
     marks: tuple[str, ...] | None = None
     # From when on exactly these marks hold; None corrects those that hold always.
@@ -209,11 +210,15 @@ class Persons:
             row = await persons.lock(tx.connection, person_id, caller.scope)
             await self._check(tx.connection, caller, row, details, today=day_of(tx.now))
             changed = self._changed(row, details)
+            moved: dict[str, date] = {}
             if details.marks is not None and details.marks_since is not None:
                 marking = Marking(row, details.marks, details.marks_since)
                 await change_marks(tx, [marking], reference="")
             elif "marks" in changed:
-                await self._refuse_days(tx.connection, row, changed["marks"])
+                await refuse_days(tx.connection, row, changed["marks"])
+            if details.county is not None and ("county" in changed or details.county_since is not None):
+                changed["county"] = details.county
+                moved = {"county_since": await move(tx, row, county=details.county, since=details.county_since)}
             if changed:
                 await tx.connection.execute(update(person).where(person.c.id == person_id).values(**changed))
                 if "county" in changed:
@@ -228,7 +233,7 @@ class Persons:
                         person_id,
                         before={each: getattr(row, each) for each in shown},
                         after={each: changed.get(each, getattr(row, each)) for each in shown}
-                        | {"changed": sorted(changed.keys() - {"identity_index"})},
+                        | {"changed": sorted(changed.keys() - {"identity_index"}), **moved},
                     )
                 )
             return tx.answer(await self.view_of(tx.connection, person_id, caller))
@@ -265,13 +270,6 @@ class Persons:
         refuse(faults_of(claim, territory, (county_is_known, county_is_the_callers, marks_exist)))
         if territory.packs[claim.county].pool != row.pool:
             raise InvalidInput("跨统筹区须办理关系转移，不能直接改县区。")
-
-    async def _refuse_days(self, connection: AsyncConnection, row: Row[Any], wanted: Sequence[str]) -> None:
-        """MarkHasDays where a mark that changes has days."""
-        if dated := set(wanted).symmetric_difference(row.marks) & await marks.marks_with_days(connection, row.id):
-            named = "、".join(MARKS[each] for each in sorted(dated))
-            reason = f"{named}有起止日期；请填写 marks_since（自哪一天起），或在困难身份记录上更正"
-            raise MarkHasDays(f"{reason}。", errors=[FieldError("marks_since", reason)])
 
     async def get(self, *, caller: Caller, person_id: UUID) -> PersonView:
         async with self._database.read() as connection:

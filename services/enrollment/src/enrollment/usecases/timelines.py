@@ -84,7 +84,7 @@ class Timelines:
             person_id=person_id,
             on=on,
             known_on=known_on,
-            county=person.state["county"],
+            county=timeline.county_on(known, on=on),
             marks=timeline.marks_on(known, on=on),
             family_account=person.state["family_account"],
             died_on=date.fromisoformat(died_on) if died_on else None,
