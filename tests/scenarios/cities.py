@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from changhu_common.bus.port import Message
 from changhu_common.clock import FileClock
 from changhu_common.roles import Role
+from changhu_standalone.deployment import Standalone
 from changhu_standalone.story.office import Desk, Office
 from stdnum.cn import ric
 
@@ -15,6 +17,15 @@ from tests.scenarios.care_of_a_person import CareOfAPerson
 class Cities:
     office: Office
     clock: FileClock
+    standalone: Standalone
+
+    def heard(self, *topics: str) -> list[Message]:
+        """Everything that was told on these topics."""
+        with self.standalone.server.connect("bus") as connection:
+            rows = connection.execute(
+                "SELECT topic, key, headers, value FROM message WHERE topic = ANY(%s)", [list(topics)]
+            )
+            return [Message(*row) for row in rows.fetchall()]
 
     def desk(self, pool: str, role: Role, number: int = 1) -> Desk:
         return Desk(f"{role}-{pool}-{number}", (role,), pool)
@@ -34,9 +45,12 @@ class Cities:
             self.desk(pool, Role.POLICY_APPROVAL),
         )
 
-    async def enrol(self, pool: str, county: str, category: str, *, base_fen: int | None, serial: int) -> str:
-        stem = f"{county}19600101{serial:03d}"
-        coverage = {"category": category, "start": "2020-01-01", "base_fen": base_fen}
+    async def enrol(
+        self, pool: str, county: str, category: str, *, base_fen: int | None, serial: int, end: str | None = None
+    ) -> str:
+        # The county of the first registration: the same serial is the same person in every pool.
+        stem = f"21110219600101{serial:03d}"
+        coverage = {"category": category, "start": "2020-01-01", "end": end, "base_fen": base_fen}
         made = await self.office.post(
             "enrollment",
             "/persons",

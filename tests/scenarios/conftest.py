@@ -25,7 +25,7 @@ async def cities() -> AsyncIterator[Cities]:
     standalone.start()
     try:
         async with standalone.clients(standalone.app()) as clients:
-            yield Cities(Office(clients=clients, issuer=standalone.issuer), clock)
+            yield Cities(Office(clients=clients, issuer=standalone.issuer), clock, standalone)
     finally:
         standalone.stop()
         shutil.rmtree(folder, ignore_errors=True)

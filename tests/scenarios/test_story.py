@@ -29,7 +29,7 @@ from sqlalchemy import text
 
 from tests.support.kafka import Broker
 from tests.support.processes import processes
-from tests.support.running import Deploy, Running
+from tests.support.running import Deploy, hear_shuffled
 
 POOL = "211100"
 ME = Actor("test", "test")
@@ -162,16 +162,6 @@ async def test_told_again_the_story_doubles_nothing(ended: Ended) -> None:
     assert proof == ended.proof
     assert books == ended.books
     assert again.told.counts == ended.story.told.counts
-
-
-async def hear_shuffled(service: Running, messages: list[Message], chance: random.Random) -> None:
-    """Everything twice, in any order, in batches of any size."""
-    doubled = messages * 2
-    chance.shuffle(doubled)
-    while doubled:
-        size = chance.randrange(1, 400)
-        await service.hear(*doubled[:size])
-        del doubled[:size]
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -4,6 +4,7 @@
 """
 
 import itertools
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -108,6 +109,16 @@ class Running:
             if not row.topic.endswith(DEAD_SUFFIX)
         ]
         return [event for event in events if not types or isinstance(event, types)]
+
+
+async def hear_shuffled(service: Running, messages: list[Message], chance: random.Random) -> None:
+    """Everything twice, in any order, in batches of any size."""
+    doubled = messages * 2
+    chance.shuffle(doubled)
+    while doubled:
+        size = chance.randrange(1, 400)
+        await service.hear(*doubled[:size])
+        del doubled[:size]
 
 
 Deploy = Callable[[Service], Awaitable[Running]]

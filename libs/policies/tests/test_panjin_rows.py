@@ -43,6 +43,7 @@ RULES: list[tuple[str, dict[str, Any], Any, str, str]] = [
      "二(四)–(五)", "assumed"),
     ("coverage.suspended", {}, "stops_benefits", "二(六)2", "assumed"),
     ("coverage.death", {}, "stops_benefits", "二(六)1", "assumed"),
+    ("transfer.money", {}, "none", "三(七)", "assumed"),
     ("assessment.scale", {}, "national-2021", "二(六)2", "assumed"),
     ("assessment.disabled_months_min", {}, 6, "二(六)2", "stated"),
     ("assessment.acceptance_days", {}, 5, "二(六)2", "assumed"),

@@ -101,6 +101,8 @@ _ENROLLMENT = _file(
     Parameter("coverage.guardian_waived", "免登记监护人的人群", some_of(*MARKS)),
     Parameter("coverage.suspended", "暂停参保期间的待遇", one_of("stops_benefits", "informs"), needed=True),
     Parameter("coverage.death", "死亡后的待遇", one_of("stops_benefits"), needed=True),
+    # What moves with whoever leaves for another pool: nothing, what was paid out of his own pocket, or what both agree.
+    Parameter("transfer.money", "随同关系转移的资金", one_of("none", "own_payments", "agreed"), needed=True),
     contribution__principle="筹资原则",
     contribution__method="缴纳方式",
     contribution__provisional="起步阶段的安排",

@@ -14,6 +14,7 @@ from enrollment.api.persons import coverages_router, persons_router
 from enrollment.api.policy_values import policy_values_router
 from enrollment.api.reports import reports_router
 from enrollment.api.timelines import timelines_router
+from enrollment.api.transfer_money import transfer_money_router
 from enrollment.api.transfers import transfers_router
 from enrollment.api.withholdings import withholdings_router
 from enrollment.storage.identities import Identities
@@ -38,6 +39,7 @@ from enrollment.usecases.refunds import Refunds
 from enrollment.usecases.reports import Reports
 from enrollment.usecases.startup_money import StartupMoney
 from enrollment.usecases.timelines import Timelines
+from enrollment.usecases.transfer_money import TransferMoney
 from enrollment.usecases.transfers import Transfers
 from enrollment.usecases.withholdings import Withholdings
 
@@ -55,6 +57,7 @@ def build(resources: Resources) -> Parts:
             merges_router(Merges(database, persons, identities), Candidates(database, identities)),
             coverages_router(coverages),
             transfers_router(coverages, Transfers(database)),
+            transfer_money_router(TransferMoney(database)),
             circumstances_router(
                 Circumstances(database, OTHER_BENEFIT),
                 Circumstances(database, HOSPITAL_STAY),

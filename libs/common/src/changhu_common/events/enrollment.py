@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from changhu_common.events.registry import Event, Topic
 
 PERSON = Topic("enrollment.person", "person_id", "what happens to an insured person (参保人)")
-CONTRIBUTION = Topic("enrollment.contribution", "county", "what the fund received (缴费, 启动资金)")
+CONTRIBUTION = Topic("enrollment.contribution", "county", "what the fund received (缴费, 启动资金, 转移资金)")
 
 OtherBenefitKind = Literal["work_injury_care_fee", "disability_subsidy", "elderly_subsidy", "third_party"]
 
@@ -277,6 +277,53 @@ class StartupMoneyReceived(Event):
     received_on: date
 
 
+class TransferMoney(Event):
+    """Money of one transfer between pools (转移资金), in the books of the county where the person was insured."""
+
+    TOPIC = CONTRIBUTION
+    KEY = "county"
+
+    money_id: UUID
+    pool: str
+    county: str
+    category: str
+    other_pool: str
+    amount_fen: int
+    bank_reference: str
+
+
+class TransferMoneyPaid(TransferMoney):
+    """Money went along with a person who left for another pool."""
+
+    TYPE = "transfer_money.paid"
+
+    paid_on: date
+
+
+class TransferMoneyReceived(TransferMoney):
+    """Money came with a person from another pool."""
+
+    TYPE = "transfer_money.received"
+
+    received_on: date
+
+
+class TransferMoneyPaymentReturned(TransferMoney):
+    """What was paid came back."""
+
+    TYPE = "transfer_money.payment_returned"
+
+    returned_on: date
+
+
+class TransferMoneyReceiptReturned(TransferMoney):
+    """What was received was sent back."""
+
+    TYPE = "transfer_money.receipt_returned"
+
+    returned_on: date
+
+
 ENROLLMENT_EVENTS: tuple[type[Event], ...] = (
     PersonEnrolled,
     PersonUpdated,
@@ -300,4 +347,8 @@ ENROLLMENT_EVENTS: tuple[type[Event], ...] = (
     ContributionReceived,
     ContributionRefunded,
     StartupMoneyReceived,
+    TransferMoneyPaid,
+    TransferMoneyReceived,
+    TransferMoneyPaymentReturned,
+    TransferMoneyReceiptReturned,
 )

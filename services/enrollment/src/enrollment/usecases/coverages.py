@@ -124,7 +124,7 @@ class Coverages:
                 return await self._told(tx, PersonUpdated, person_id, caller)
             await keep_transfer(
                 tx,
-                person_id=person_id,
+                row,
                 coverage_id=coverage_id,
                 direction="in",
                 other_pool=origin.pool,
@@ -147,7 +147,7 @@ class Coverages:
     ) -> TransferView:
         """End a coverage because the person goes to another pool (转出), and say how many months to recognise there."""
         async with self._database.change(asked) as tx:
-            await persons.lock(tx.connection, person_id, caller.scope)
+            row = await persons.lock(tx.connection, person_id, caller.scope)
             await self._end(tx, coverage, person_id, coverage_id, end)
             insured = (await persons.insurance(tx.connection, [person_id]))[person_id]
             months = months_insured(
@@ -155,7 +155,7 @@ class Coverages:
             )
             transfer_id = await keep_transfer(
                 tx,
-                person_id=person_id,
+                row,
                 coverage_id=coverage_id,
                 direction="out",
                 other_pool=other_pool,

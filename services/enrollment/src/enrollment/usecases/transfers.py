@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from changhu_common.database import AuditEntry, Database, Transaction
+from changhu_common.errors import FieldError, InvalidInput
 from changhu_common.ids import new_id
 from changhu_common.roles import Caller
 from changhu_common.rows import insert_rows
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from enrollment.storage import persons
 from enrollment.storage.merge_tables import MERGED
@@ -40,8 +41,19 @@ class TransferView:
     reference: str
 
 
-async def keep_transfer(tx: Transaction, *, person_id: UUID, **told: Any) -> UUID:
+class TransferWithin(InvalidInput):
+    """Whoever stays in the pool moves to another county of it, or is ended and insured anew."""
+
+    code = "transfer.within_pool"
+    title = "转移双方是同一统筹区"
+
+
+async def keep_transfer(tx: Transaction, person: Row[Any], **told: Any) -> UUID:
     """Store a transfer of a person whose row is locked."""
+    if told["other_pool"] == person.pool:
+        reason = "转移的对方就是本统筹区；在本统筹区内变更县区的，请更正县区"
+        raise TransferWithin(f"{reason}。", errors=[FieldError("other_pool", reason)])
+    person_id = person.id
     row = {"id": new_id(), "person_id": person_id, **told}
     whose = {"recorded_by": tx.actor.subject, "recorded_at": tx.now}
     await insert_rows(tx.connection, transfer, [{**row, **whose}])
