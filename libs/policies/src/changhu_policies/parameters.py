@@ -99,6 +99,8 @@ _ENROLLMENT = _file(
     Parameter("contribution.rounding", "分担的取整", rounding, by=_BY_PERSON, whole=_PEOPLE, needed=True),
     Parameter("coverage.guardian", "监护人登记", one_of("required"), by=("category",)),
     Parameter("coverage.guardian_waived", "免登记监护人的人群", some_of(*MARKS)),
+    # In whole years: a category is for those who are younger.
+    Parameter("coverage.until_age", "参保终止年龄", count, by=("category",)),
     Parameter("coverage.suspended", "暂停参保期间的待遇", one_of("stops_benefits", "informs"), needed=True),
     Parameter("coverage.death", "死亡后的待遇", one_of("stops_benefits"), needed=True),
     # What moves with whoever leaves for another pool: nothing, what was paid out of his own pocket, or what both agree.
@@ -111,7 +113,6 @@ _ENROLLMENT = _file(
     contribution__medical_rate="职工医保费率的调整",
     contribution__first_year="首年缴费",
     contribution__minors="未成年人参保",
-    contribution__minors_end="随父母参保的终止",
     contribution__last_year="“上年度”的所指",
     contribution__government_split="政府补助的分担",
     coverage__transfer="转移接续",

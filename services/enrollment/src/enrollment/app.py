@@ -6,6 +6,7 @@ from changhu_common.service import Parts, Resources, Service
 
 from enrollment.api.accounts import accounts_router
 from enrollment.api.circumstances import circumstances_router
+from enrollment.api.coming_of_age import coming_of_age_router
 from enrollment.api.contributions import contributions_router
 from enrollment.api.families import families_router
 from enrollment.api.imports import imports_router
@@ -23,6 +24,7 @@ from enrollment.usecases.accounts import Accounts
 from enrollment.usecases.arrears import Arrears
 from enrollment.usecases.candidates import Candidates
 from enrollment.usecases.circumstances import HARDSHIP, HOSPITAL_STAY, OTHER_BENEFIT, Circumstances
+from enrollment.usecases.coming_of_age import ComingOfAge
 from enrollment.usecases.conflicts import Conflicts
 from enrollment.usecases.contribution_runs import ContributionRuns
 from enrollment.usecases.corrections import Corrections
@@ -48,14 +50,16 @@ def build(resources: Resources) -> Parts:
     database = resources.database
     identities = Identities(resources.settings)
     persons = Persons(database, identities)
-    coverages = Coverages(database, persons)
+    coverages = Coverages(database, persons, identities)
     imports = Imports(database, identities)
+    of_age = ComingOfAge(database, identities)
     return Parts(
         routers=[
             imports_router(imports),
             persons_router(persons, resources.clock),
             merges_router(Merges(database, persons, identities), Candidates(database, identities)),
             coverages_router(coverages),
+            coming_of_age_router(of_age),
             transfers_router(coverages, Transfers(database)),
             transfer_money_router(TransferMoney(database)),
             circumstances_router(
@@ -77,7 +81,7 @@ def build(resources: Resources) -> Parts:
             families_router(Families(database)),
             policy_values_router(PolicyValues(database), resources.clock),
         ],
-        loops=[imports.run, Likenesses(database, identities).run, identities.rekeying(database).run],
+        loops=[imports.run, Likenesses(database, identities).run, of_age.run, identities.rekeying(database).run],
         backlog=imports.waiting,
     )
 

@@ -13,6 +13,7 @@ from changhu_common.roles import Scope
 from changhu_policies import Pack
 from changhu_policies.vocabulary import CATEGORIES, MARKS
 
+from enrollment.domain.coming_of_age import age_rules, of_age_on
 from enrollment.domain.family import NO_GUARDIAN, GuardianMissing, asks_guardian
 
 NAME_CHARACTERS_MAX = 100  # the longest names, transcribed ones, have some fifty
@@ -58,6 +59,13 @@ class PeriodInvalid(InvalidInput):
 
     code = "period.invalid"
     title = "起止日期有误"
+
+
+class TooOld(InvalidInput):
+    """A category for the young is for those who are younger; `coverage.until_age` decides."""
+
+    code = "coverage.too_old"
+    title = "已超过该参保类别的年龄"
 
 
 class BaseNegative(InvalidInput):
@@ -170,6 +178,20 @@ def base_is_not_negative(claim: Claim, _: Territory) -> Refusal | None:
     return _fault(BaseNegative, "base_fen", "缴费基数不能为负数")
 
 
+def young_enough(claim: Claim, territory: Territory) -> Refusal | None:
+    pack = territory.packs.get(claim.county)
+    if pack is None or claim.start is None or not (rules := age_rules(pack=pack, category=claim.category)):
+        return None
+    try:
+        born = ResidentNumber(claim.resident_number.strip().upper()).birth_date
+    except InvalidResidentNumber:
+        return None  # what is wrong with the number is told by itself
+    if claim.start < (day := of_age_on(born=born, rules=rules)):
+        return None
+    category = CATEGORIES[claim.category]
+    return _fault(TooOld, "category", f"该人员自 {day} 起已超过{category}的年龄；请按其他参保类别登记")
+
+
 def guardian_is_named(claim: Claim, territory: Territory) -> Refusal | None:
     pack = territory.packs.get(claim.county)
     if claim.guarded or pack is None or claim.start is None:
@@ -190,6 +212,7 @@ RULES: tuple[Rule, ...] = (
     marks_exist,
     period_is_in_order,
     base_is_not_negative,
+    young_enough,
     guardian_is_named,
 )
 
@@ -198,6 +221,7 @@ COVERAGE_RULES: tuple[Rule, ...] = (
     category_is_insured,
     period_is_in_order,
     base_is_not_negative,
+    young_enough,
     guardian_is_named,
 )
 

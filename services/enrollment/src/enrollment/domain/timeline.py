@@ -32,12 +32,20 @@ class Version:
 
     @property
     def days(self) -> DateRange:
-        end = self.state.get("end")
-        return DateRange(date.fromisoformat(self.state["start"]), date.fromisoformat(end) if end else None)
+        start, end, of_age = (_day(self.state.get(name)) for name in ("start", "end", "of_age_on"))
+        assert start is not None  # whatever has days begins
+        # Whoever is too old for a category is not insured in it any more, whether that day has come or not.
+        if of_age is not None and start < of_age:
+            end = min(end or date.max, of_age - ONE_DAY)
+        return DateRange(start, end)
 
     @property
     def void(self) -> bool:
         return self.state.get("void_reason") is not None
+
+
+def _day(written: str | None) -> date | None:
+    return date.fromisoformat(written) if written else None
 
 
 def as_known(versions: Iterable[Version], *, on: date) -> list[Version]:

@@ -14,7 +14,9 @@ from changhu_common.bulk_files import LINE, BulkFile
 from changhu_common.errors import FieldError, InvalidInput
 from changhu_common.resident_number_columns import valid_numbers
 from changhu_common.resident_numbers import ResidentNumber
+from stdnum.cn import ric
 
+from enrollment.domain.coming_of_age import age_rules, of_age_on
 from enrollment.domain.family import asks_guardian
 from enrollment.domain.file_rows import GUARDIAN_CODES, read_row
 from enrollment.domain.registration import NAME_CHARACTERS_MAX, Registration, Territory
@@ -24,14 +26,8 @@ BAD_ROWS_MAX = 100_000
 
 # What most rows of a file share with many others, and so is checked once for all of them.
 SHARED = ("county", "category", "start", "end", "marks")
-# GB 11643's own example: stands in where the rules are asked about the rest of a row.
-_SOMEBODY = {
-    "name": "某",
-    "resident_number": "11010519491231002X",
-    "base_yuan": None,
-    "guardian_number": None,
-    "guardian_relation": None,
-}
+# Stands in where the rules are asked about the rest of a row: born today, so that no category's age is an obstacle.
+_SOMEBODY = {"name": "某", "base_yuan": None, "guardian_number": None, "guardian_relation": None}
 _YUAN = r"^([0-9]{1,12})(?:\.([0-9]{1,2})0*)?$"
 
 
@@ -91,8 +87,9 @@ def whole_file(file: BulkFile, territory: Territory) -> WholeFile:
     shared = rows.select(SHARED).unique(maintain_order=True).with_row_index("position")
     positions: list[Registration] = []
     vouched: list[int | None] = []
+    somebody = {**_SOMEBODY, "resident_number": _newborn(territory.today)}
     for cells in shared.select(SHARED).iter_rows(named=True):
-        entered, _ = read_row({**_SOMEBODY, **cells}, territory, line=0)
+        entered, _ = read_row({**somebody, **cells}, territory, line=0)
         vouched.append(None if entered is None else len(positions))
         if entered is not None:
             positions.append(entered)
@@ -120,6 +117,7 @@ def whole_file(file: BulkFile, territory: Territory) -> WholeFile:
         & _guardian_is_readable(rows, today=territory.today)
     ).fill_null(value=False)
     rows = rows.with_columns(good=good)
+    rows = rows.with_columns(good=pl.col("good") & ~pl.col(LINE).is_in(_too_old(rows, positions, territory).implode()))
     bad = rows.filter(~pl.col("good"))
     _refuse_too_many(bad.height + len(file.errors))
     errors = sorted([*file.errors, *_faults(bad, territory)], key=lambda error: error.line or 0)
@@ -133,6 +131,34 @@ def whole_file(file: BulkFile, territory: Territory) -> WholeFile:
         wards=chosen.filter(warded).select(LINE, "number", "position", "guardian", "relation"),
         errors=errors,
     )
+
+
+def _newborn(today: date) -> str:
+    body = f"110105{today:%Y%m%d}002"
+    return body + str(ric.calc_check_digit(body + "0"))
+
+
+def _too_old(rows: pl.DataFrame, positions: Sequence[Registration], territory: Territory) -> pl.Series:
+    """The lines of those who are too old for their category; each birth date is asked once."""
+    rules = {
+        number: said
+        for number, each in enumerate(positions)
+        if (said := age_rules(pack=territory.packs[each.county], category=each.category))
+    }
+    young = rows.filter(pl.col("good") & pl.col("position").is_in(list(rules))).select(
+        LINE, "position", born=pl.col("number").str.slice(6, 8)
+    )
+    asked = young.select("position", "born").unique()
+    old = [
+        positions[position].start >= of_age_on(born=_date(born), rules=rules[position])
+        for position, born in asked.iter_rows()
+    ]
+    chosen = asked.filter(pl.Series(old, dtype=pl.Boolean))
+    return young.join(chosen, on=["position", "born"], how="semi")[LINE]
+
+
+def _date(written: str) -> date:
+    return date(int(written[:4]), int(written[4:6]), int(written[6:]))
 
 
 def _refuse_too_many(bad_rows: int) -> None:

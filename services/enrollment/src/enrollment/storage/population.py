@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.population import NEVER, NO_BASE_FEN, CoverageRows, Horizon, Position
 from enrollment.storage import counties, marks
+from enrollment.storage.coming_of_age import LAST_DAY
 
 # What COPY writes before the first row and after the last one; so many rows at a time become an array.
 HEADER_BYTES: Final = 19
@@ -33,9 +34,9 @@ _ROW: Final = np.dtype(
 )
 
 # Whose coverage reaches into the horizon.
-_THERE: Final = """
+_THERE: Final = f"""
     FROM person JOIN coverage ON coverage.person_id = person.id AND coverage.pool = person.pool
-        AND coverage.start <= %(last)s AND (coverage."end" IS NULL OR coverage."end" >= %(first)s)
+        AND coverage.start <= %(last)s AND ({LAST_DAY} IS NULL OR {LAST_DAY} >= %(first)s)
 """
 # Whose position may change within a coverage, because a mark or a relative's account has days, or a move.
 _DATED: Final = """person.id IN (
@@ -43,12 +44,14 @@ _DATED: Final = """person.id IN (
 )"""
 _BASE: Final = "LEFT JOIN contribution_base base ON base.coverage_id = coverage.id"
 _SAME: Final = """
-    SELECT person.id, coverage.start, coverage."end", died_on, category, county, marks, false AS family_account, {since}
+    SELECT person.id, coverage.start, {last_day} AS "end", died_on, category, county, marks, false AS family_account,
+        {since}
     {there} {base} WHERE person.pool = %(pool)s AND NOT ({dated})
 """
+_SHARED: Final = {"there": _THERE, "dated": _DATED, "last_day": LAST_DAY}
 # Such a person gets a row for each month in which base or position change; what holds on a month's first day counts.
 _CHANGING: Final = f"""
-    SELECT person.id, coverage.start, coverage."end", person.died_on, category, {counties.held_on("change.since")},
+    SELECT person.id, coverage.start, {LAST_DAY}, person.died_on, category, {counties.held_on("change.since")},
         {marks.held_on("change.since")}, {marks.paid_on("change.since")}, change.since,
         (SELECT base_fen FROM contribution_base
          WHERE coverage_id = coverage.id AND since <= change.since ORDER BY since DESC LIMIT 1)
@@ -66,13 +69,13 @@ _CHANGING: Final = f"""
     ) AS change
     WHERE person.pool = %(pool)s AND {_DATED}
         AND change.since >= date_trunc('month', coverage.start)
-        AND (coverage."end" IS NULL OR change.since <= coverage."end")
+        AND ({LAST_DAY} IS NULL OR change.since <= {LAST_DAY})
 """  # noqa: S608 (no part of it comes from outside)
 # A position's number is looked up and not joined: of a join the planner believes that hardly anybody passes it.
 _KEY: Final = "concat_ws(' ', category, county, family_account, marks)"
 _POSITIONS: Final = f"""
     SELECT DISTINCT {_KEY}, category, county, marks, family_account FROM (
-        {_SAME.format(since="NULL::date, NULL::bigint", there=_THERE, base="", dated=_DATED)}
+        {_SAME.format(since="NULL::date, NULL::bigint", base="", **_SHARED)}
         UNION ALL {_CHANGING}
     ) AS counted
 """  # noqa: S608
@@ -87,7 +90,7 @@ _ROWS: Final = f"""
             coalesce(since - %(epoch)s, %(never)s),
             coalesce(base_fen, %(no_base)s)
         FROM (
-            {_SAME.format(since="base.since, base.base_fen", there=_THERE, base=_BASE, dated=_DATED)}
+            {_SAME.format(since="base.since, base.base_fen", base=_BASE, **_SHARED)}
             UNION ALL {_CHANGING}
         ) AS counted
         ORDER BY id, start, since

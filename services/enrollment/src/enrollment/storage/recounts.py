@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.storage import marks
 from enrollment.storage.accounts import STANDS_BACK
+from enrollment.storage.coming_of_age import LAST_DAY
 from enrollment.storage.merge_tables import MERGED
 
 # The month as it is known now, for those of a run; nothing where nobody is insured any more. A mark with dated
@@ -37,7 +38,7 @@ _RECOUNT = text(
              WHERE coverage_id = coverage.id AND since <= :first ORDER BY since DESC LIMIT 1) AS base_fen
         FROM coverage
         WHERE coverage.person_id = person.id AND coverage.start <= :last
-            AND (coverage."end" IS NULL OR coverage."end" >= :first)
+            AND ({LAST_DAY} IS NULL OR {LAST_DAY} >= :first)
             AND (person.died_on IS NULL OR person.died_on >= :first)
             AND NOT ({STANDS_BACK.format(same="period")})
         ORDER BY coverage.start LIMIT 1

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.contribution import ContributionRule
 from enrollment.storage import counties, marks
+from enrollment.storage.coming_of_age import LAST_DAY
 from enrollment.storage.rules_in_sql import CountedInSql, rule_as_json
 from enrollment.storage.tables import contribution_run, due, due_rule, receipt, run_total
 
@@ -31,7 +32,7 @@ _CANDIDATES = text(
          WHERE coverage_id = coverage.id AND since <= :first ORDER BY since DESC LIMIT 1) AS base_fen
     FROM person
     JOIN coverage ON coverage.pool = person.pool AND coverage.person_id = person.id
-        AND coverage.start <= :last AND (coverage."end" IS NULL OR coverage."end" >= :first)
+        AND coverage.start <= :last AND ({LAST_DAY} IS NULL OR {LAST_DAY} >= :first)
     WHERE person.pool = :pool AND (person.died_on IS NULL OR person.died_on >= :first)
         AND NOT EXISTS (SELECT FROM due WHERE due.person_id = person.id AND due.run_id = :run)
     ORDER BY person.id, coverage.start

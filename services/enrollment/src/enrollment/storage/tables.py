@@ -101,6 +101,8 @@ coverage = Table(
     Column("end", Date),
     # Months insured in another pool right before; None as 0.
     Column("recognised_months", Integer),
+    # The first day on which the person is too old for the category, once that was found out.
+    Column("of_age_on", Date),
     # The person's only coverage since a first load, outside the exclusion constraint until another one comes.
     Column("alone", Boolean, nullable=False, server_default="false"),
     recorded(),
@@ -109,6 +111,18 @@ coverage = Table(
     CheckConstraint('"end" >= start', name="in_order"),
 )
 Index("ix_coverage_person_id", coverage.c.person_id)
+# Of all categories this one is for the young: only its people are looked through day by day.
+Index("ix_coverage_of_age_on", coverage.c.of_age_on, postgresql_where=text("category = 'minor'"))
+
+# By which rules it was found out who is too old when; others than the pack's of today, and it is found out anew.
+age_rule = Table(
+    "age_rule",
+    METADATA,
+    Column("pool", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("said", JSONB, nullable=False),
+    PrimaryKeyConstraint("pool", "category"),
+)
 
 # The base holds from its month on, until another one does.
 contribution_base = Table(

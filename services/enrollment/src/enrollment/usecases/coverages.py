@@ -28,6 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from enrollment.domain.registration import COVERAGE_RULES, Claim, PeriodInvalid, faults_of, refuse
 from enrollment.domain.transfer import months_insured
 from enrollment.storage import families, persons, versions
+from enrollment.storage.identities import Identities
 from enrollment.storage.tables import coverage, person, suspension
 from enrollment.usecases.families import NamedGuardian, name_guardian
 from enrollment.usecases.persons import Persons, PersonView
@@ -66,9 +67,10 @@ OVERLAPS: dict[str, tuple[type[Conflict], str]] = {
 class Coverages:
     """Coverage (参保), suspension (暂停待遇) and death of a person."""
 
-    def __init__(self, database: Database, persons: Persons) -> None:
+    def __init__(self, database: Database, persons: Persons, identities: Identities) -> None:
         self._database = database
         self._persons = persons
+        self._identities = identities
 
     async def add(
         self,
@@ -88,7 +90,7 @@ class Coverages:
             row = await _living(tx.connection, person_id, caller)
             claim = Claim(
                 name="",
-                resident_number="",
+                resident_number=self._identities.open(row.id, "resident_number", row.resident_number),
                 county=row.county,
                 category=category,
                 start=start,

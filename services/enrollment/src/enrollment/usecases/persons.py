@@ -54,10 +54,13 @@ class BaseView:
 
 @dataclass(frozen=True, slots=True)
 class CoverageView:
+    """A coverage; from `of_age_on` on the person is too old for its category."""
+
     coverage_id: UUID
     category: str
     start: date
     end: date | None
+    of_age_on: date | None
     bases: Sequence[BaseView]
 
 
@@ -329,6 +332,7 @@ class Persons:
                     category=each.category,
                     start=each.start,
                     end=each.end,
+                    of_age_on=each.of_age_on,
                     bases=[
                         BaseView(since=base.since, base_fen=base.base_fen)
                         for base in insured.bases
