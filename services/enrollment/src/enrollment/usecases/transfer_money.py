@@ -38,7 +38,7 @@ from enrollment.domain.transfer_money import (
     paid_for_himself,
 )
 from enrollment.storage import accounts, counties, persons, transfer_money
-from enrollment.usecases.receipts import refuse_future
+from enrollment.usecases.receipts import refuse_strange_day
 from enrollment.usecases.territories import SUPPLIED
 
 PAGE_MONEY_MAX = 500
@@ -159,7 +159,7 @@ class TransferMoney:
             found = await _locked(tx.connection, money_id, caller, "approved")
             if caller.subject in (found.entered_by, found.approved_by):
                 raise PostsNotSeparated("这笔资金由您录入或审批，请由另一位出纳支付。")
-            refuse_future(paid_on, day_of(tx.now), field="paid_on")
+            refuse_strange_day(paid_on, day_of(tx.now), field="paid_on")
             if await transfer_money.is_known(tx.connection, found.transfer_id, bank_reference):
                 raise AlreadyRecorded(f"参考号 {bank_reference} 的转移资金已登记支付，不能重复登记。")
             said = {"settled_by": caller.subject, "settled_on": paid_on, "bank_reference": bank_reference}
@@ -179,7 +179,7 @@ class TransferMoney:
         """Record money that came for a person who came: it is there, whatever the other pool's rule says."""
         async with self._database.change(asked) as tx:
             moved, owner = await _transfer(tx.connection, transfer_id, caller, "in")
-            refuse_future(received_on, day_of(tx.now))
+            refuse_strange_day(received_on, day_of(tx.now))
             row = {
                 **await _row(tx, moved, owner, caller),
                 "amount_fen": amount_fen,
@@ -209,7 +209,7 @@ class TransferMoney:
             found = await _locked(tx.connection, money_id, caller, "settled")
             if found.direction == "in" and found.settled_by == caller.subject:
                 raise PostsNotSeparated("这笔资金由您登记到账，请由另一位出纳退回。")
-            refuse_future(returned_on, day_of(tx.now), field="returned_on")
+            refuse_strange_day(returned_on, day_of(tx.now), field="returned_on")
             if returned_on < found.settled_on:
                 reason = "退回日期早于收付日期"
                 raise PeriodInvalid(f"{reason}，请核对。", errors=[FieldError("returned_on", reason)])
