@@ -1,5 +1,6 @@
 """A fund is projected from what a standalone's services hold: as a table, JSON, a workbook, a document, a picture."""
 
+import asyncio
 import io
 import json
 import shutil
@@ -14,6 +15,7 @@ import pytest
 import yaml
 from changhu_common.ids import new_id
 from changhu_common.resident_numbers import ResidentNumber
+from changhu_common.roles import Grant, Role
 from changhu_standalone.cli import app
 from changhu_standalone.deployment import Standalone
 from enrollment.app import SERVICE as ENROLLMENT
@@ -250,3 +252,33 @@ def test_what_cannot_be_projected_is_refused(more: dict[str, Any], field: str, a
     result = project(Path(more.get("file", assumed)), data, "--json", *first, years=more.get("years", 3))
     problem = json.loads(result.stdout)
     assert (result.exit_code, problem["errors"][0]["field"]) == (1, field)
+
+
+def test_the_same_projection_is_asked_for_over_http(assumed: Path, data: Path) -> None:
+    answer = asyncio.run(asked_over_http(data))
+    assert totals(answer) == totals(told(assumed, data))
+    assert [each["county"] for each in answer["variants"][1]["counties"]] == [COUNTY] * 3
+
+
+async def asked_over_http(data: Path) -> dict[str, Any]:
+    standalone = Standalone(data).start()
+    try:
+        return await asked_of(standalone)
+    finally:
+        standalone.stop()
+
+
+async def asked_of(standalone: Standalone) -> dict[str, Any]:
+    token = standalone.issuer.token(subject="zhang", name="张", grants=[Grant(Role.ACCOUNTANT, POOL)])
+    who = {"Authorization": f"Bearer {token}"}
+    body = {"on": "2026-07-15", "years": 3, "assumptions": still()}
+    async with standalone.clients(standalone.app()) as clients:
+        ledger, key = clients["fund-ledger"], {"Idempotency-Key": str(new_id())}
+        sent = await ledger.post(f"/pools/{POOL}/projections", json=body, headers=who | key)
+        assert sent.status_code == 202, sent.text
+        path = f"/projections/{sent.json()['projection_id']}"
+        async with asyncio.timeout(60):
+            while (await ledger.get(path, headers=who)).json()["status"] in {"waiting", "running"}:
+                await asyncio.sleep(0.1)
+        answer: dict[str, Any] = (await ledger.get(f"{path}/result", headers=who)).json()
+        return answer

@@ -19,8 +19,9 @@ from fund_ledger.domain.assumptions import (
     Prevalence,
 )
 from fund_ledger.domain.cohorts import Cell, next_year, size
+from fund_ledger.domain.course import Course, Flow
 from fund_ledger.domain.prevalence import Disabled, shown
-from fund_ledger.domain.projection import Basis, BasisMissing, Course, Flow, project
+from fund_ledger.domain.projection import Basis, BasisMissing, project
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -342,3 +343,23 @@ def test_the_same_input_gives_the_same_numbers_in_whatever_order(
 ) -> None:
     turned = dict(reversed(people.items()))
     assert middle(anyhow(people, due, settled), assumed, 3) == middle(anyhow(turned, due, settled), assumed, 3)
+
+
+def test_what_came_back_is_not_paid_again() -> None:
+    assert middle(basis(returned={"employees": SETTLED_FEN // 3}))[0].benefits_fen == 2 * SETTLED_FEN * 2 // 3
+    assert middle(basis(returned={"employees": SETTLED_FEN * 2}))[0].benefits_fen == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(dues=st.lists(st.integers(0, 10**9), min_size=2, max_size=5), rate=st.sampled_from(["1", "97/100", "1/3"]))
+def test_counties_add_up_to_the_fund_but_for_the_fen_of_each(dues: list[int], rate: str) -> None:
+    people = {Cell(f"C{n}", "employee", "female", 45): 10.0 * (n + 1) for n in range(len(dues))}
+    each_year = {(f"C{n}", "employee"): fen for n, fen in enumerate(dues)}
+    every_year = {FIRST_YEAR + n: each_year for n in range(3)}
+    here = basis(people=people, dues=dict.fromkeys(("low", "middle", "high"), every_year))
+    course = courses(here, assumptions(rates={"collection_rate": said(rate)}), years=3)["middle"]
+    for total in course.totals:
+        counties = [each for each in course.counties if each.year == total.year]
+        assert len(counties) == len(dues)
+        assert abs(sum(each.contributions_fen for each in counties) - total.contributions_fen) <= len(dues)
+        assert sum(each.people for each in counties) == pytest.approx(total.people)

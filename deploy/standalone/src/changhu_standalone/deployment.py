@@ -7,8 +7,10 @@ Deleting the folder deletes the deployment.
 
 import json
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,10 +31,12 @@ from changhu_policies.drafts import SETTING as DRAFT_POOLS
 from enrollment.app import SERVICE as ENROLLMENT
 from fastapi import FastAPI
 from fund_ledger.app import SERVICE as FUND_LEDGER
+from fund_ledger.app import build as build_ledger
 from provider_registry.app import SERVICE as PROVIDER_REGISTRY
 from pydantic import SecretStr
 from settlement.app import SERVICE as SETTLEMENT
 
+from changhu_standalone.gathering import ASKED, gathered
 from changhu_standalone.postgres import EmbeddedPostgres
 
 SERVICES: tuple[Service, ...] = (ENROLLMENT, ASSESSMENT, PROVIDER_REGISTRY, SETTLEMENT, FUND_LEDGER)
@@ -113,7 +117,8 @@ class Standalone:
 
         `work=False` only answers: what is on its way stays on its way.
         """
-        apps = {service: new_app(service, self.resources(service), work=work) for service in of}
+        opened = {service.name: self.resources(service) for service in of}
+        apps = {service: new_app(self._joined(service, opened), opened[service.name], work=work) for service in of}
 
         @asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -131,6 +136,13 @@ class Standalone:
         for service, app in apps.items():
             roof.mount(f"/{service.name}", app)
         return roof
+
+    @staticmethod
+    def _joined(service: Service, opened: Mapping[str, Resources]) -> Service:
+        """The ledger projects where the services are beside it that know people, grades and payments."""
+        if service is not FUND_LEDGER or not opened.keys() >= {each.name for each in ASKED}:
+            return service
+        return replace(service, build=partial(build_ledger, gather=partial(gathered, opened)))
 
     @asynccontextmanager
     async def clients(self, app: FastAPI) -> AsyncIterator[dict[str, httpx.AsyncClient]]:

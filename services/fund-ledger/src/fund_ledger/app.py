@@ -11,6 +11,7 @@ from fund_ledger.api.budgets import budgets_router
 from fund_ledger.api.drafts import drafts_router
 from fund_ledger.api.matching import matching_router
 from fund_ledger.api.periods import periods_router
+from fund_ledger.api.projections import EDGE, projections_router
 from fund_ledger.api.proof import proof_router
 from fund_ledger.api.reconciliation import reconciliation_router
 from fund_ledger.api.reports import reports_router
@@ -28,6 +29,7 @@ from fund_ledger.usecases.line_drafts import LineDrafts
 from fund_ledger.usecases.matching import Matching
 from fund_ledger.usecases.months import MonthlyReports
 from fund_ledger.usecases.periods import Lag, Periods
+from fund_ledger.usecases.projections import Gather, Projections
 from fund_ledger.usecases.proof import Proofs
 from fund_ledger.usecases.reconciliation import Reconciliations
 from fund_ledger.usecases.recurring import Recurring
@@ -37,21 +39,23 @@ from fund_ledger.usecases.statements import Statements
 from fund_ledger.usecases.tax_receipts import TaxReceipts
 
 
-def build(resources: Resources) -> Parts:
+def build(resources: Resources, gather: Gather | None = None) -> Parts:
+    """The service; `gather` is given where it runs together with those that a projection rests on."""
     heard = subscription(Books(resources.database))
 
     async def lag() -> Mapping[str, int]:
         behind = await resources.bus.lag(group=heard.group, topics=heard.topic_names)
         return {each.topic: each.messages for each in behind}
 
-    return parts(resources, lag)
+    return parts(resources, lag, gather)
 
 
-def parts(resources: Resources, lag: Lag) -> Parts:
+def parts(resources: Resources, lag: Lag, gather: Gather | None = None) -> Parts:
     """The service, told by `lag` how far its consumer is behind."""
     database, clock = resources.database, resources.clock
     books, recurring = Books(database), Recurring(database, clock)
     secrets = BankSecrets(resources.settings)
+    projections = Projections(database, EDGE, gather)
     return Parts(
         routers=[
             books_router(books, clock),
@@ -65,9 +69,10 @@ def parts(resources: Resources, lag: Lag) -> Parts:
             reports_router(Reports(database), MonthlyReports(database), clock),
             budgets_router(Budgets(database), Executions(database, clock), clock),
             reservations_router(Reservations(database)),
+            projections_router(projections, clock),
         ],
         subscription=subscription(books),
-        loops=[recurring.run, secrets.rekeying(database).run],
+        loops=[recurring.run, projections.run, secrets.rekeying(database).run],
     )
 
 

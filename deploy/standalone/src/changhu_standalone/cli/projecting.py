@@ -16,12 +16,12 @@ from changhu_standalone.cli.answering import AsJson, print_json, refusals_told
 from changhu_standalone.cli.running import Data
 
 if TYPE_CHECKING:
-    from fund_ledger.api.projections import Projected
     from fund_ledger.domain.assumptions import Assumptions
+    from fund_ledger.domain.projected import Projected
 
 
 WIDTH_MIN = 150
-SETTLED_MONTHS = 12  # a year's payments know every season
+ASSUMPTIONS_BYTES_MAX = 2**20
 
 Pool = Annotated[str, typer.Argument(help="统筹区代码")]
 Years = Annotated[int, typer.Option("--years", help="测算多少年，3至30")]
@@ -45,7 +45,7 @@ def project(
 ) -> None:
     """按已存人员、评估结论、拨付数据和政策，在写明的假设下测算基金今后的收支；不写入任何数据。"""
     with refusals_told(as_json=as_json):
-        from changhu_standalone.cli.assuming import read_assumptions
+        from fund_ledger.api.projection_answer import answered
 
         found = _projected(pool, read_assumptions(assumptions), years, on.date() if on else None, first_year, data)
         answer = answered(found)
@@ -66,9 +66,10 @@ def _projected(
 
     from changhu_common.errors import FieldError, InvalidInput
     from changhu_policies import pools
+    from fund_ledger.domain.projected import ProjectionAsked
 
-    from changhu_standalone.cli.gathering import Asked, gathered
     from changhu_standalone.deployment import Standalone
+    from changhu_standalone.gathering import gathered, opened
 
     if pool not in pools():
         raise InvalidInput(f"没有统筹区{pool}。", errors=[FieldError("pool", "没有这个统筹区")])
@@ -78,77 +79,41 @@ def _projected(
         )
     standalone = Standalone(data)
     day = on or standalone.clock.today()
-    first = first_year or day.year + 1
-    if first not in {day.year, day.year + 1}:
-        raise InvalidInput("测算的第一年有误。", errors=[FieldError("first_year", "须为数据截止日所在年度或其下一年")])
-    asked = Asked(pool=pool, on=day, first_year=first, years=years, settled_months=SETTLED_MONTHS)
+    asked = ProjectionAsked(pool=pool, on=day, first_year=first_year or day.year + 1, years=years)
+
+    async def found() -> "Projected":
+        async with opened(standalone) as resources:
+            return await gathered(resources, asked, assumed)
+
     try:
         standalone.start()
-        return asyncio.run(gathered(standalone, asked, assumed))
+        return asyncio.run(found())
     finally:
         standalone.stop()
 
 
-def answered(found: "Projected") -> dict[str, Any]:
-    """A projection as JSON: amounts in fen, people as whole numbers and null where they are few."""
-    from fund_ledger.api.projections import assumptions_said, notes_of
-    from fund_ledger.domain.assumptions import VARIANTS
-    from fund_ledger.domain.projection import TOTAL
+def read_assumptions(path: Path) -> "Assumptions":
+    """The assumptions of a file; raises InvalidInput with every place that is wrong."""
+    from changhu_common.errors import FieldError, InvalidInput
+    from changhu_policies.yamls import read_yaml
+    from fund_ledger.api.assumptions import AssumptionsForm
 
-    basis = found.basis
-    return {
-        "pool": found.pool,
-        "name": found.name,
-        "document": found.document,
-        "draft": found.draft,
-        "pack_version": found.pack_version,
-        "on": found.on.isoformat(),
-        "first_year": basis.first_year,
-        "years": found.years,
-        "anchor": found.anchor,
-        "settled_months": basis.settled_months,
-        "opening_fen": dict(basis.opening),
-        "assumptions": [
-            {"name": name, "low": low, "middle": middle, "high": high, "status": status, "source": source}
-            for name, (low, middle, high), status, source in assumptions_said(found.assumed)
-        ],
-        "notes": notes_of(found),
-        "variants": [
-            {
-                "variant": course.variant,
-                "name": VARIANTS[course.variant],
-                "runs_out": {
-                    TOTAL: course.runs_out(),
-                    **{scheme: course.runs_out(scheme) for scheme in found.schemes},
-                },
-                "years": [_flow(each) for each in (*course.totals, *course.flows)],
-            }
-            for course in found.courses
-        ],
-    }
+    from changhu_standalone.cli.questions import ask
 
-
-def _flow(flow: Any) -> Mapping[str, Any]:
-    from fund_ledger.domain.prevalence import shown
-    from fund_ledger.domain.reports import written_months
-
-    amounts = (
-        "contributions_fen", "other_income_fen", "interest_fen", "income_fen",
-        "benefits_fen", "other_expense_fen", "expense_fen", "balance_fen",
-    )  # fmt: skip
-    return {
-        "year": flow.year,
-        "scheme": flow.scheme,
-        "people": shown({"": flow.people})[""],
-        "disabled": shown(flow.disabled),
-        **{name: getattr(flow, name) for name in amounts},
-        "months_of_reserve": written_months(flow.reserve),
-    }
+    try:
+        if path.stat().st_size > ASSUMPTIONS_BYTES_MAX:
+            raise ValueError(f"超过{ASSUMPTIONS_BYTES_MAX // 1024} KiB")
+        said = read_yaml(path)
+    except (OSError, ValueError) as error:
+        raise InvalidInput(
+            f"假设文件无法读取：{error}。", errors=[FieldError("assumptions", "须为YAML或JSON文件")]
+        ) from error
+    return ask(AssumptionsForm, said).read()
 
 
 def _print(found: "Projected", answer: Mapping[str, Any]) -> None:
     from changhu_common.money import yuan
-    from fund_ledger.api.projections import tables_of
+    from fund_ledger.api.projection_tables import tables_of
     from fund_ledger.api.tables import Fen
     from rich.console import Console
     from rich.table import Table

@@ -10,10 +10,9 @@ from changhu_common.money import in_unit, unit_of, yuan
 from fund_ledger.api.paper.font import wrapped
 from fund_ledger.api.paper.print import Made, printed
 from fund_ledger.api.paper.projections import projection_charts
-from fund_ledger.api.projections import (
+from fund_ledger.api.projection_tables import (
     SCHEME_NAMES,
     TITLE,
-    Projected,
     chart_notes,
     flows_of,
     schemes_shown,
@@ -22,7 +21,8 @@ from fund_ledger.api.projections import (
 from fund_ledger.api.sheets import workbook
 from fund_ledger.api.tables import Fen, Table
 from fund_ledger.domain.assumptions import VARIANTS
-from fund_ledger.domain.projection import TOTAL
+from fund_ledger.domain.course import TOTAL
+from fund_ledger.domain.projected import Projected
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator

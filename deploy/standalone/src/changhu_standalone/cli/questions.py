@@ -195,7 +195,7 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name}不是数")
 
 
-Question = TypeVar("Question", bound=Asked)
+Question = TypeVar("Question", bound=BaseModel)
 
 
 def ask(question: type[Question], said: Any) -> Question:

@@ -6,7 +6,7 @@ beside the service and answers nobody over HTTP.
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -82,11 +82,20 @@ class Outlooks:
             found.append((row.id, (row.county, row.category, str(sex), max(age, 0))))
         return found
 
-    async def contributions(self, *, pool: str, first_year: int, years: int, growths: Sequence[Growth]) -> Outlook:
+    async def contributions(
+        self,
+        *,
+        pool: str,
+        first_year: int,
+        years: int,
+        growths: Sequence[Growth],
+        charged: Callable[[int], Awaitable[None]] | None = None,
+    ) -> Outlook:
         """What the pool's pack asks of the people who are stored now, in each of the years, under each growth.
 
-        A year's own base is today's, grown each year after the first; a statistic that nobody knows yet
-        is the last known one, grown. Raises PolicyMissing for whatever else the pack is missing.
+        `charged` hears after each year how many are done. A year's own base is today's, grown each year
+        after the first; a statistic that nobody knows yet is the last known one, grown. Raises
+        PolicyMissing for whatever else the pack is missing.
         """
         last = first_year + years - 1
         async with self._database.read() as connection:
@@ -104,9 +113,11 @@ class Outlooks:
             people = await asyncio.to_thread(population, rows, horizon_of(year))
             for held, growth, its in zip(dues, growths, packs, strict=True):
                 factor = (1 + growth.bases) ** (year - first_year)
-                charged = await asyncio.to_thread(_charged, its, people, year, factor)
-                held[year] = charged.due_at
-                without_base = charged.without_base if year == first_year else without_base
+                found = await asyncio.to_thread(_charged, its, people, year, factor)
+                held[year] = found.due_at
+                without_base = found.without_base if year == first_year else without_base
+            if charged:
+                await charged(year - first_year + 1)
         return Outlook(pack=pack, dues=dues, without_base=without_base)
 
 

@@ -1,248 +1,98 @@
-"""What a projection says to a reader: how each variant goes, from what it starts, and everything that it assumes.
+"""Projections over HTTP: asked for with their assumptions, followed while they are made, read in any form."""
 
-People are shown as whole numbers, and not at all where they are few; amounts to the fen.
-"""
+import json
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, Final
+from uuid import UUID
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from fractions import Fraction
-from typing import Any, Final
+from changhu_common.auth import allow
+from changhu_common.clock import Clock
+from changhu_common.errors import FieldError, InvalidInput
+from changhu_common.requests import Asked
+from changhu_common.roles import Caller, Role
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from changhu_common.money import yuan
-from changhu_policies.vocabulary import CATEGORIES, SCHEMES, STATUSES
+from fund_ledger.api.assumptions import AssumptionsForm
+from fund_ledger.api.files import MEDIA_TYPES, Form, Made
+from fund_ledger.api.paper.print import printed
+from fund_ledger.api.paper.projections import projection_charts
+from fund_ledger.api.projection_answer import answered
+from fund_ledger.api.projection_tables import tables_of
+from fund_ledger.api.sheets import workbook
+from fund_ledger.domain.assumptions import Assumptions
+from fund_ledger.domain.projected import Projected, ProjectionAsked
+from fund_ledger.domain.projection import YEARS_MAX, YEARS_MIN
+from fund_ledger.usecases.projections import Edge, Projections, ProjectionView
 
-from fund_ledger.api.tables import Column, Fen, Row, Table, amount
-from fund_ledger.domain.assumptions import RATES, VARIANTS, Assumptions, Mortality, Said
-from fund_ledger.domain.prevalence import SHOWN_MIN, shown
-from fund_ledger.domain.projection import TOTAL, UNASSIGNED, Basis, Course, Flow, schemes_of
-from fund_ledger.domain.reports import written_months
-
-TITLE: Final = "基金收支测算"
-SCHEME_NAMES: Final = {TOTAL: "合计", UNASSIGNED: "未分险种人群", **SCHEMES}
-SEX_NAMES: Final = {"female": "女", "male": "男", None: ""}
-FEW: Final = f"少于 {SHOWN_MIN}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Projected:
-    """A projection with all that it rests on; `settled_since` to `on` are the days whose payments were counted."""
-
-    pool: str
-    name: str
-    document: str
-    draft: bool
-    pack_version: str
-    on: date
-    settled_since: date
-    years: int
-    anchor: str | None
-    made_at: datetime
-    assumed: Assumptions
-    basis: Basis
-    courses: Sequence[Course]
-    without_base: int = 0
-    unassigned_fen: int = 0
-
-    @property
-    def schemes(self) -> list[str]:
-        return schemes_of(self.basis, self.assumed)
-
-    @property
-    def days(self) -> str:
-        first = self.basis.first_year
-        return f"{first} 至 {first + self.years - 1} 年"
+Accountant = Annotated[Caller, allow(Role.ACCOUNTANT)]
+Reader = Annotated[Caller, allow(Role.ACCOUNTANT, Role.AUDITOR)]
 
 
-def tables_of(found: Projected) -> list[Table]:
-    """Everything in order: the outcome, the middle, the other variants, scheme by scheme, then what is assumed."""
-    courses = sorted(found.courses, key=lambda course: course.variant != "middle")
-    return [
-        _outcome(found),
-        *(_course(found, course, scheme) for course in courses for scheme in schemes_shown(found)),
-        assumptions_table(found),
-    ]
+class NewProjection(BaseModel):
+    """With the data of which day (today), from which year (the next) on, over how many, under which assumptions."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    on: Annotated[date | None, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31))] = None
+    first_year: int | None = None
+    years: Annotated[int, Field(ge=YEARS_MIN, le=YEARS_MAX)] = YEARS_MAX
+    assumptions: dict[str, Any]
 
 
-def schemes_shown(found: Projected) -> list[str]:
-    """The whole fund, and each scheme where that is not the same; money of no scheme has no course of its own."""
-    schemes = found.schemes
-    return [TOTAL, *(scheme for scheme in schemes if scheme != UNASSIGNED and len(schemes) > 1)]
+REASONS: Final = {"missing": "必填", "extra_forbidden": "不认识的字段"}
 
 
-def flows_of(course: Course, scheme: str) -> list[Flow]:
-    """The years of a scheme, or of the whole fund."""
-    return [each for each in (course.totals if scheme == TOTAL else course.flows) if each.scheme == scheme]
+def read(said: Mapping[str, Any]) -> Assumptions:
+    """Assumptions as they were sent; InvalidInput with every place that is wrong."""
+    try:
+        return AssumptionsForm.model_validate(said).read()
+    except ValidationError as error:
+        errors = [
+            FieldError(".".join(map(str, ("assumptions", *each["loc"]))), REASONS.get(each["type"], each["msg"]))
+            for each in error.errors(include_url=False)
+        ]
+        raise InvalidInput(f"测算假设有 {len(errors)} 处错误, 请按 errors 中的字段逐项改正。", errors=errors) from None
 
 
-def _table(found: Projected, title: str, columns: Sequence[Column], rows: Sequence[Row], notes: Sequence[str]) -> Table:
-    return Table(title, found.pool, found.days, columns, rows, notes, found.anchor)
+def write(found: Projected, by: str) -> Mapping[str, bytes]:
+    """A projection in every form."""
+    tables = tables_of(found)
+    return {
+        "json": json.dumps(answered(found), ensure_ascii=False).encode(),
+        "xlsx": workbook(*tables),
+        "pdf": printed(tables, Made(by, found.made_at), list(projection_charts(found))),
+    }
 
 
-def _outcome(found: Projected) -> Table:
-    columns = [
-        Column("方案", 16),
-        Column("险种人群", 12),
-        amount("期初结余", 20),
-        amount("末年年末结余", 20),
-        Column("末年可支付月数", 16, numbers=True),
-        Column("基金用尽年份", 14, numbers=True),
-    ]
-    rows = []
-    for course in found.courses:
-        for scheme in (TOTAL, *(found.schemes if len(found.schemes) > 1 else ())):
-            last = flows_of(course, scheme)[-1]
-            opening = found.basis.opening
-            begins = sum(opening.values()) if scheme == TOTAL else opening.get(scheme, 0)
-            out = course.runs_out(None if scheme == TOTAL else scheme)
-            cells = [VARIANTS[course.variant], SCHEME_NAMES[scheme], Fen(begins), Fen(last.balance_fen)]
-            rows.append(Row([*cells, written_months(last.reserve), out or "测算期内不会"], strong=scheme == TOTAL))
-    return _table(found, TITLE, columns, rows, notes_of(found))
+EDGE = Edge(read=read, write=write)
 
 
-def _course(found: Projected, course: Course, scheme: str) -> Table:
-    columns = [
-        Column("年度", 8),
-        Column("参保人数", 12, numbers=True),
-        Column("失能人数", 11, numbers=True),
-        amount("收入", 19),
-        amount("其中保险费", 19),
-        amount("支出", 19),
-        amount("其中待遇", 19),
-        amount("年末结余", 20),
-        Column("可支付月数", 13, numbers=True),
-    ]
-    rows = [
-        Row(
-            [
-                str(each.year),
-                people_shown(each.people),
-                people_shown(sum(each.disabled.values())),
-                *map(Fen, (each.income_fen, each.contributions_fen, each.expense_fen, each.benefits_fen)),
-                Fen(each.balance_fen),
-                written_months(each.reserve),
-            ]
-        )
-        for each in flows_of(course, scheme)
-    ]
-    return _table(found, f"{VARIANTS[course.variant]} {SCHEME_NAMES[scheme]}", columns, rows, ())
+def projections_router(projections: Projections, clock: Clock) -> APIRouter:
+    router = APIRouter(tags=["projections"])
 
+    @router.post("/pools/{pool}/projections", status_code=202)
+    async def ask(caller: Accountant, asked: Asked, pool: str, new: NewProjection) -> ProjectionView:
+        """Ask for a projection (基金收支测算); it is made meanwhile."""
+        on = new.on or clock.today()
+        wanted = ProjectionAsked(pool=pool, on=on, first_year=new.first_year or on.year + 1, years=new.years)
+        return await projections.ask(caller=caller, asked=asked, wanted=wanted, said=new.assumptions)
 
-def people_shown(count: float) -> str:
-    """A number of people for a reader."""
-    whole = shown({"": count})[""]
-    return FEW if whole is None else f"{whole:,}"
+    @router.get("/pools/{pool}/projections")
+    async def some(caller: Reader, pool: str, after: UUID | None = None) -> list[ProjectionView]:
+        """A pool's projections, newest first."""
+        return await projections.some(caller=caller, pool=pool, after=after)
 
+    @router.get("/projections/{projection_id}")
+    async def one(caller: Reader, projection_id: UUID) -> ProjectionView:
+        """A projection, and how far it is."""
+        return await projections.one(caller=caller, projection_id=projection_id)
 
-def assumptions_table(found: Projected) -> Table:
-    columns = [
-        Column("假设", 34),
-        Column("低方案", 11, numbers=True),
-        Column("中方案", 11, numbers=True),
-        Column("高方案", 11, numbers=True),
-        Column("依据", 10),
-        Column("来源或理由", 40),
-    ]
-    rows = [
-        Row([name, *numbers, STATUSES[status], source])
-        for name, numbers, status, source in assumptions_said(found.assumed)
-    ]
-    return _table(found, "测算假设", columns, rows, [f"假设文件：{found.assumed.title}"])
+    @router.get("/projections/{projection_id}/result")
+    async def result(caller: Reader, projection_id: UUID, format: Form = "json") -> Response:
+        """What was found, with everything that it assumes: as JSON, a workbook, or a document with charts."""
+        content = await projections.file(caller=caller, projection_id=projection_id, form=format)
+        return Response(content, media_type=MEDIA_TYPES.get(format, "application/json"))
 
-
-Line = tuple[str, tuple[str, str, str], str, str]
-
-
-def assumptions_said(assumed: Assumptions) -> Iterator[Line]:
-    """Every assumption in words: its name, the three numbers, how firm it is, and its source."""
-    for name, title in RATES.items():
-        yield _said(title, assumed.rates[name])
-    yield from _mortality_said(assumed.mortality)
-    for joining in assumed.entrants:
-        yield _said(f"每年新参保：{CATEGORIES[joining.category]} {joining.age} 岁，占现有人数", joining.share)
-    for leaving in assumed.leavers:
-        yield _said(f"每年退出参保：{CATEGORIES[leaving.category]}", leaving.share)
-    for change in assumed.changes:
-        title = f"{SEX_NAMES[change.sex]}{CATEGORIES[change.origin]}转为{CATEGORIES[change.target]}"
-        age = f"{change.age} 岁"
-        yield title, (age, age, age), change.status, change.source
-    for item in assumed.items:
-        title = f"{SCHEMES[item.scheme]} {item.name}"
-        if item.of_contributions:
-            yield _said(f"{title}，占保险费", item.amount)
-        else:
-            yield _said(f"{title}，元/年", item.amount, written=_yuan)
-            yield _said(f"{title}，年增长率", item.growth)
-    for sick in assumed.prevalence:
-        title = f"失能率：{SCHEMES[sick.scheme]} {SEX_NAMES[sick.sex]} {sick.age_from} 岁起 {sick.grade}"
-        yield _said(title, sick.rate)
-    for paid in assumed.benefits:
-        title = f"人均基金支付：{SCHEMES[paid.scheme]} {paid.grade}，{paid.since} 年起，元/年"
-        yield _said(title, paid.fen, written=_yuan)
-
-
-def _mortality_said(mortality: Mortality) -> Iterator[Line]:
-    yield _said("死亡率系数", mortality.factor, written=lambda number: f"{float(number):g}")
-    for sex, held in (("female", mortality.female), ("male", mortality.male)):
-        steps = "，".join(f"{age} 岁起 {percent(rate)}" for age, rate in held)
-        yield f"年死亡率（{SEX_NAMES[sex]}）：{steps}", ("", "", ""), mortality.status, mortality.source
-
-
-def percent(number: Fraction) -> str:
-    return f"{float(number * 100):.6g}%"
-
-
-def _yuan(number: Fraction) -> str:
-    return yuan(round(number))
-
-
-def _said(name: str, said: Said, *, written: Any = percent) -> Line:
-    low, middle, high = (written(number) for number in said.numbers)
-    return name, (low, middle, high), said.status, said.source
-
-
-def chart_notes(found: Projected, *, whole: bool = False) -> list[str]:
-    """What stands below a chart: the yearly rates, each with how firm it is; as a whole everything that is assumed."""
-    said = [
-        f"{name} {'／'.join(numbers if len(set(numbers)) > 1 else numbers[:1])}（{STATUSES[status]}）"
-        for name, numbers, status, _ in assumptions_said(found.assumed)
-    ]
-    rest = "" if whole else f"。另有 {len(said) - len(RATES)} 项见「测算假设」"
-    return [
-        f"假设（低／中／高方案）：{'；'.join(said if whole else said[: len(RATES)])}{rest}。",
-        f"政策版本 {found.pack_version}；数据截至 {found.on}。",
-    ]
-
-
-def notes_of(found: Projected) -> list[str]:
-    """What a reader must know beside the numbers."""
-    basis = found.basis
-    draft = "（征求意见稿）" if found.draft else ""
-    notes = [
-        f"政策：{found.document}{draft}，版本 {found.pack_version}。",
-        f"人口、评估结论和期初结余截至 {found.on}。{_paid_said(found)}",
-        "人数为期望值；金额按分精确计算，每年每险种人群舍入一次。首年保险费为现有参保人员按政策应缴额乘以征缴率，"
-        "以后各年按政策对现有人员的应缴额随各县各类人数增减。",
-        "没有文件依据的数值均为假设，逐项列在「测算假设」中；测算不是预测。",
-    ]
-    if (found.on.month, found.on.day) != (12, 31) or found.on.year + 1 != basis.first_year:
-        notes.append(f"期初结余不含 {found.on} 之后、{basis.first_year} 年以前的收支。")
-    if unpriced := sorted({category for course in found.courses for category in course.unpriced}):
-        names = "、".join(CATEGORIES[category] for category in unpriced)
-        notes.append(f"目前没有{names}，今后转入者的应缴额无从计算，未计其保险费。")
-    if len(found.schemes) == 1:
-        notes.append("账上未分险种人群的结余（如启动资金）计入唯一的险种人群。")
-    if found.without_base:
-        notes.append(f"缺少缴费基数、未计保险费的人数：{people_shown(found.without_base)}。")
-    if found.unassigned_fen:
-        notes.append(f"已拨付而不能归入险种人群的 {yuan(found.unassigned_fen)} 元未计入。")
-    return notes
-
-
-def _paid_said(found: Projected) -> str:
-    said = sorted({SCHEMES[each.scheme] for each in found.assumed.benefits})
-    assumed = f"{'、'.join(said)}的待遇，有假设的等级和年份按假设的人均支付。" if said else ""
-    if not found.basis.settled:
-        return assumed
-    months = f"{found.settled_since} 至 {found.on} 已拨付的 {found.basis.settled_months} 个月"
-    return f"{assumed}{'其余' if said else ''}待遇按 {months}折算为全年。"
+    return router

@@ -8,26 +8,20 @@ first year's contributions are the run's own. People are expected numbers.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Final
 
 from changhu_common.errors import FieldError, InvalidInput, Refusal
 from changhu_common.money import round_half_up
 
 from fund_ledger.domain.assumptions import VARIANTS, Assumptions, Variant
 from fund_ledger.domain.cohorts import People, Place, Year, by_place, next_year
+from fund_ledger.domain.course import MONTHS_A_YEAR, CountyYear, Course, Flow, total_of
 from fund_ledger.domain.posting import SCHEMES
 from fund_ledger.domain.prevalence import Disabled, prevalence
-from fund_ledger.domain.reports import months_of_reserve
 
 YEARS_MIN, YEARS_MAX = 3, 30
-MONTHS_A_YEAR: Final = 12
-
-# All schemes together, and the books' money that no scheme is named for.
-TOTAL: Final = "total"
-UNASSIGNED: Final = ""
 
 
 class BasisMissing(Refusal):
@@ -42,8 +36,8 @@ class Basis:
     """What is stored (测算基础), of one day and pool.
 
     `dues` is what the pack asks of these people, in fen, by variant, year and place; `settled` is what
-    was paid in `settled_months` months, in fen by scheme, grade and mode; `opening` is what the books
-    hold by scheme, in fen.
+    was paid in `settled_months` months, in fen by scheme, grade and mode, and `returned` what of it came
+    back meanwhile, by scheme; `opening` is what the books hold by scheme, in fen.
     """
 
     first_year: int
@@ -53,59 +47,12 @@ class Basis:
     settled: Mapping[tuple[str, str, str], int]
     settled_months: int
     opening: Mapping[str, int]
+    returned: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def categories(self) -> set[str]:
         """In which somebody stands today."""
         return {cell.category for cell in self.people}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
-    """A scheme's year, in fen; people and disabled as expected numbers; `reserve` in months of its expense."""
-
-    year: int
-    scheme: str
-    people: float
-    disabled: Mapping[str, float]
-    contributions_fen: int
-    other_income_fen: int
-    interest_fen: int
-    benefits_fen: int
-    other_expense_fen: int
-    balance_fen: int
-
-    @property
-    def income_fen(self) -> int:
-        return self.contributions_fen + self.other_income_fen + self.interest_fen
-
-    @property
-    def expense_fen(self) -> int:
-        return self.benefits_fen + self.other_expense_fen
-
-    @property
-    def reserve(self) -> Fraction | None:
-        return months_of_reserve(surplus_fen=self.balance_fen, expense_fen=self.expense_fen, months=MONTHS_A_YEAR)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
-    """How one variant goes: each year of each scheme, the years as wholes, and how the people went on.
-
-    `unpriced` are categories that people came into although nobody stands in them today: the pack was
-    asked for nobody's contribution there, so that none is counted.
-    """
-
-    variant: Variant
-    flows: Sequence[Flow]
-    totals: Sequence[Flow]
-    years: Sequence[Year]
-    unpriced: Sequence[str] = ()
-
-    def runs_out(self, scheme: str | None = None) -> int | None:
-        """The first year at whose end nothing is left; `None` asks for the whole fund."""
-        held = self.totals if scheme is None else [each for each in self.flows if each.scheme == scheme]
-        return next((each.year for each in held if each.balance_fen < 0), None)
 
 
 def project(*, basis: Basis, assumed: Assumptions, years: int) -> list[Course]:
@@ -181,6 +128,7 @@ class _Run:
         flows: list[Flow] = []
         totals: list[Flow] = []
         went: list[Year] = []
+        counties: list[CountyYear] = []
         schemes = schemes_of(self._basis, self._assumed)
         balances = {scheme: self._basis.opening.get(scheme, 0) for scheme in schemes}
         people = self._basis.people
@@ -189,16 +137,28 @@ class _Run:
                 year = next_year(people=people, stored=self._basis.people, assumed=self._assumed, variant=self._variant)
                 people = year.people
                 went.append(year)
-            here = self._flows(number, people, balances)
+            here, of_counties = self._flows(number, people, balances)
+            counties += of_counties
             balances = {each.scheme: each.balance_fen for each in here}
             flows += here
-            totals.append(_total(here))
-        return Course(variant=self._variant, flows=flows, totals=totals, years=went, unpriced=sorted(self._unpriced))
+            totals.append(total_of(here))
+        return Course(
+            variant=self._variant,
+            flows=flows,
+            totals=totals,
+            years=went,
+            counties=counties,
+            unpriced=sorted(self._unpriced),
+        )
 
-    def _flows(self, number: int, people: People, balances: Mapping[str, int]) -> list[Flow]:
+    def _flows(
+        self, number: int, people: People, balances: Mapping[str, int]
+    ) -> tuple[list[Flow], Sequence[CountyYear]]:
         disabled = self._disabled(people, number)
         counts = _by_scheme(people)
-        contributions = self._contributions(number, by_place(people))
+        at_places = by_place(people)
+        collected = self._contributions(number, at_places)
+        contributions = _summed(collected, lambda place: SCHEMES[place[1]])
         flows = []
         for scheme, opening in balances.items():
             paid_in = round_half_up(contributions.get(scheme, Fraction(0)))
@@ -219,13 +179,13 @@ class _Run:
                     balance_fen=opening + paid_in + income + interest - benefits - expense,
                 )
             )
-        return flows
+        return flows, _county_years(self._basis.first_year + number, at_places, collected)
 
-    def _contributions(self, number: int, now: Mapping[Place, float]) -> dict[str, Fraction]:
-        """What is collected of each scheme: what the pack asks, as the people of each place became more or fewer."""
+    def _contributions(self, number: int, now: Mapping[Place, float]) -> dict[Place, Fraction]:
+        """What is collected at each place: what the pack asks, as its people became more or fewer."""
         due = self._basis.dues[self._variant].get(self._basis.first_year + number, {})
         rate = self._assumed.rate("collection_rate", self._variant)
-        found: dict[str, Fraction] = {}
+        found: dict[Place, Fraction] = {}
         for place in sorted({*due, *now}):
             if self._first.get(place):
                 asked = due.get(place, 0) * Fraction(now.get(place, 0.0)) / Fraction(self._first[place])
@@ -234,8 +194,7 @@ class _Run:
                 asked = self._average(place[1], due) * Fraction(now[place])
             else:
                 asked = Fraction(due[place])
-            scheme = SCHEMES[place[1]]
-            found[scheme] = found.get(scheme, Fraction(0)) + asked * rate
+            found[place] = asked * rate
         return found
 
     def _average(self, category: str, due: Mapping[Place, int]) -> Fraction:
@@ -278,7 +237,12 @@ class _Run:
             ),
             Fraction(0),
         )
-        return change * (assumed + settled)
+        return change * (assumed + settled * self._kept(scheme))
+
+    def _kept(self, scheme: str) -> Fraction:
+        """Which part of what was paid did not come back: nobody knows of which grade it was."""
+        paid = sum(fen for (at, _, _), fen in self._basis.settled.items() if at == scheme)
+        return 1 - Fraction(min(self._basis.returned.get(scheme, 0), paid), paid) if paid > 0 else Fraction(1)
 
     def _measure(self, scheme: str, grade: str, disabled: Mapping[str, float], people: float) -> Fraction:
         """How many times as many as today: of the grade, else of all who are disabled, else of the scheme."""
@@ -310,27 +274,26 @@ def _by_scheme(people: People) -> dict[str, float]:
     return {scheme: math.fsum(counts) for scheme, counts in found.items()}
 
 
-def _total(flows: Sequence[Flow]) -> Flow:
-    """The schemes of a year together."""
-    disabled: dict[str, float] = {}
-    for each in flows:
-        for grade, count in each.disabled.items():
-            disabled[grade] = disabled.get(grade, 0.0) + count
-    sums = {
-        name: sum(getattr(each, name) for each in flows)
-        for name in (
-            "contributions_fen",
-            "other_income_fen",
-            "interest_fen",
-            "benefits_fen",
-            "other_expense_fen",
-            "balance_fen",
+def _summed(amounts: Mapping[Place, Fraction], of: Callable[[Place], str]) -> dict[str, Fraction]:
+    found: dict[str, Fraction] = {}
+    for place, amount in amounts.items():
+        found[of(place)] = found.get(of(place), Fraction(0)) + amount
+    return found
+
+
+def _county_years(
+    year: int, people: Mapping[Place, float], collected: Mapping[Place, Fraction]
+) -> Sequence[CountyYear]:
+    contributions = _summed(collected, lambda place: place[0])
+    standing: dict[str, list[float]] = {}
+    for (county, _), count in people.items():
+        standing.setdefault(county, []).append(count)
+    return [
+        CountyYear(
+            year=year,
+            county=county,
+            people=math.fsum(standing.get(county, ())),
+            contributions_fen=round_half_up(contributions.get(county, Fraction(0))),
         )
-    }
-    return Flow(
-        year=flows[0].year,
-        scheme=TOTAL,
-        people=math.fsum(each.people for each in flows),
-        disabled=dict(sorted(disabled.items())),
-        **sums,
-    )
+        for county in sorted({*standing, *contributions})
+    ]

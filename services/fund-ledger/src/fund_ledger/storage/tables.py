@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -159,4 +161,40 @@ recurring = Table(
     Column("lines", JSONB, nullable=False),
     Column("entered_by", Text, nullable=False),
     Column("entered_at", DateTime(timezone=True), nullable=False),
+)
+
+# A projection that was asked for; `told_at` is the database's own time, by which it is known who is gone.
+projection = Table(
+    "projection",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("pool", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("on", Date, nullable=False),
+    Column("first_year", SmallInteger, nullable=False),
+    Column("years", SmallInteger, nullable=False),
+    Column("assumptions", JSONB, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("done", SmallInteger, nullable=False),
+    Column("total", SmallInteger, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("told_at", DateTime(timezone=True)),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_name", Text, nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False),
+    Column("made_at", DateTime(timezone=True)),
+    Column("problem", JSONB),
+    CheckConstraint("status IN ('waiting', 'running', 'made', 'failed')", name="status_known"),
+)
+Index("ix_projection_pool", projection.c.pool, projection.c.id)
+Index("ix_projection_open", projection.c.id, postgresql_where=text("status IN ('waiting', 'running')"))
+
+# As it was made, in each form: JSON, a workbook, a document.
+projection_file = Table(
+    "projection_file",
+    METADATA,
+    Column("projection_id", Uuid, ForeignKey("projection.id"), nullable=False),
+    Column("form", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("projection_id", "form"),
 )

@@ -6,16 +6,22 @@ from datetime import date
 from changhu_common.database import Database
 from changhu_policies.accounting import chart
 
-from fund_ledger.storage import totals
+from fund_ledger.storage import details, totals
 from fund_ledger.usecases.books import anchor_of
+from fund_ledger.usecases.reserving import PAYING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """What the fund owns on a day (累计结余), in fen by scheme ('' where the books name none)."""
+    """What the fund owns on a day (累计结余), in fen by scheme ('' where the books name none).
+
+    `returned` is what the books took off benefits from `since` on other than by a payment: reversals,
+    recoveries, what was booked by hand.
+    """
 
     on: date
     by_scheme: dict[str, int]
+    returned: dict[str, int]
     anchor: str | None
 
 
@@ -25,13 +31,19 @@ class Openings:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def opening(self, *, pool: str, on: date) -> Opening:
+    async def opening(self, *, pool: str, since: date, on: date) -> Opening:
         kinds = {number: account.kind for number, account in chart().accounts.items()}
         async with self._database.read() as connection:
             stands = await totals.by_book(connection, pool=pool, until=on)
+            benefits = [line.account.otherwise for line in chart().rules[PAYING].lines]
+            spent = [number for number in benefits if kinds[number] == "expense"]
+            beside = await details.booked_beside(
+                connection, pool=pool, accounts=spent, source=PAYING, since=since, until=on
+            )
             anchor = await anchor_of(connection, pool)
         owned: dict[str, int] = {}
         for each in stands:
             if kinds[each.account] in {"balance", "income", "expense"}:
                 owned[each.scheme or ""] = owned.get(each.scheme or "", 0) - each.fen
-        return Opening(on=on, by_scheme=owned, anchor=anchor)
+        returned = {scheme: -fen for scheme, fen in beside.items() if fen}
+        return Opening(on=on, by_scheme=owned, returned=returned, anchor=anchor)

@@ -7,8 +7,9 @@ from reportlab.graphics.shapes import Drawing
 from fund_ledger.api.paper.charts import amounts_lines, months_bars, noted
 from fund_ledger.api.paper.font import wrapped
 from fund_ledger.api.paper.sheet import INNER
-from fund_ledger.api.projections import SCHEME_NAMES, Projected, chart_notes, flows_of, schemes_shown
+from fund_ledger.api.projection_tables import SCHEME_NAMES, chart_notes, flows_of, schemes_shown
 from fund_ledger.domain.assumptions import VARIANTS
+from fund_ledger.domain.projected import Projected
 
 NOTE_SIZE = 6.5
 

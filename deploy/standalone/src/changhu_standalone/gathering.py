@@ -1,10 +1,10 @@
 """What a projection rests on, gathered from the services that own it: each answers with counts and sums of its own."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from datetime import date
+from typing import TYPE_CHECKING, Final
 
 from assessment.app import SERVICE as ASSESSMENT
 from assessment.usecases.standings import Standings
@@ -14,57 +14,65 @@ from enrollment.app import SERVICE as ENROLLMENT
 from enrollment.domain.outlook import Growth
 from enrollment.storage.identities import Identities
 from enrollment.usecases.outlooks import Counted, Outlook, Outlooks
-from fund_ledger.api.projections import Projected
+from fund_ledger.api.assumptions import grade_key
 from fund_ledger.app import SERVICE as FUND_LEDGER
 from fund_ledger.domain.assumptions import AGE_MAX, VARIANTS, Assumptions
 from fund_ledger.domain.cohorts import Cell
 from fund_ledger.domain.posting import SCHEMES
 from fund_ledger.domain.prevalence import Disabled
-from fund_ledger.domain.projection import Basis, project, refuse_years
+from fund_ledger.domain.projected import Projected, ProjectionAsked
+from fund_ledger.domain.projection import Basis, project
 from fund_ledger.usecases.openings import Opening, Openings
+from fund_ledger.usecases.projections import Tell
 from settlement.app import SERVICE as SETTLEMENT
 from settlement.usecases.spending import Spending, Spent
 
-from changhu_standalone.cli.assuming import grade_key
-from changhu_standalone.deployment import Standalone
+if TYPE_CHECKING:
+    from changhu_standalone.deployment import Standalone
+
+# What is left to do once the dues of each year are known: to count, to sum up, to project.
+STEPS: Final = 3
+
+# Who has to be asked, beside the ledger itself.
+ASKED: Final[Sequence[Service]] = (ENROLLMENT, ASSESSMENT, SETTLEMENT, FUND_LEDGER)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """Which pool, with the data of which day, from which year on, over how many; payments of how many months."""
-
-    pool: str
-    on: date
-    first_year: int
-    years: int
-    settled_months: int
-
-    @property
-    def settled_since(self) -> date:
-        return Month.of(self.on).plus(1 - self.settled_months).first
+async def _untold(done: int, total: int, step: str) -> None:
+    """Nobody watches."""
 
 
-async def gathered(standalone: Standalone, asked: Asked, assumed: Assumptions) -> Projected:
-    """Ask every service, and project. Raises what the services and the projection refuse."""
-    refuse_years(asked.years)
-    async with _opened(standalone) as resources:
-        enrollment = resources[ENROLLMENT.name]
-        outlooks = Outlooks(enrollment.database, Identities(enrollment.settings))
-        growths = [
-            Growth(bases=assumed.rate("base_growth", name), statistics=assumed.rate("statistic_growth", name))
-            for name in VARIANTS
-        ]
-        outlook = await outlooks.contributions(
-            pool=asked.pool, first_year=asked.first_year, years=asked.years, growths=growths
-        )
-        standing = await Standings(resources[ASSESSMENT.name].database).by_grade(pool=asked.pool, on=asked.on)
-        groups = {grade_key(scale, grade): persons for (scale, grade), persons in standing.items()}
-        counted = await outlooks.count(pool=asked.pool, on=asked.on, groups=groups)
-        spent = await Spending(resources[SETTLEMENT.name].database).settled(
-            pool=asked.pool, since=asked.settled_since, until=asked.on
-        )
-        opening = await Openings(resources[FUND_LEDGER.name].database).opening(pool=asked.pool, on=asked.on)
+async def gathered(
+    resources: Mapping[str, Resources], asked: ProjectionAsked, assumed: Assumptions, tell: Tell = _untold
+) -> Projected:
+    """Ask every service, and project; `tell` hears how far it is. Raises what services and projection refuse."""
+    total = asked.years + STEPS
+    enrollment, ledger = resources[ENROLLMENT.name], resources[FUND_LEDGER.name]
+    outlooks = Outlooks(enrollment.database, Identities(enrollment.settings))
+    growths = [
+        Growth(bases=assumed.rate("base_growth", name), statistics=assumed.rate("statistic_growth", name))
+        for name in VARIANTS
+    ]
+
+    async def charged(years: int) -> None:
+        await tell(years, total, f"计算各年应缴额（{asked.first_year + years - 1} 年）")
+
+    await tell(0, total, "读取参保人员")
+    outlook = await outlooks.contributions(
+        pool=asked.pool, first_year=asked.first_year, years=asked.years, growths=growths, charged=charged
+    )
+    await tell(asked.years, total, "统计参保和失能人数")
+    standing = await Standings(resources[ASSESSMENT.name].database).by_grade(pool=asked.pool, on=asked.on)
+    groups = {grade_key(scale, grade): persons for (scale, grade), persons in standing.items()}
+    counted = await outlooks.count(pool=asked.pool, on=asked.on, groups=groups)
+    await tell(asked.years + 1, total, "汇总拨付和账簿")
+    spent = await Spending(resources[SETTLEMENT.name].database).settled(
+        pool=asked.pool, since=asked.settled_since, until=asked.on
+    )
+    opening = await Openings(ledger.database).opening(pool=asked.pool, since=asked.settled_since, on=asked.on)
     basis = _basis(asked, counted, outlook, spent, opening)
+    await tell(asked.years + 2, total, "逐年测算")
+    # Beside the event loop: thirty years of a big city take seconds.
+    courses = await asyncio.to_thread(project, basis=basis, assumed=assumed, years=asked.years)
     return Projected(
         pool=asked.pool,
         name=outlook.pack.name,
@@ -75,27 +83,29 @@ async def gathered(standalone: Standalone, asked: Asked, assumed: Assumptions) -
         settled_since=asked.settled_since,
         years=asked.years,
         anchor=opening.anchor,
-        made_at=standalone.clock.now(),
+        made_at=ledger.clock.now(),
         assumed=assumed,
         basis=basis,
-        courses=project(basis=basis, assumed=assumed, years=asked.years),
+        courses=courses,
         without_base=outlook.without_base,
         unassigned_fen=sum(each.fund_fen for each in spent if each.category is None),
     )
 
 
 @asynccontextmanager
-async def _opened(standalone: Standalone) -> AsyncIterator[Mapping[str, Resources]]:
-    services: Sequence[Service] = (ENROLLMENT, ASSESSMENT, SETTLEMENT, FUND_LEDGER)
+async def opened(standalone: "Standalone") -> AsyncIterator[Mapping[str, Resources]]:
+    """The services that are asked, for a command that runs beside them."""
     async with AsyncExitStack() as stack:
-        opened = {}
-        for service in services:
-            opened[service.name] = standalone.resources(service)
-            stack.push_async_callback(opened[service.name].close)
-        yield opened
+        found = {}
+        for service in ASKED:
+            found[service.name] = standalone.resources(service)
+            stack.push_async_callback(found[service.name].close)
+        yield found
 
 
-def _basis(asked: Asked, counted: Counted, outlook: Outlook, spent: Sequence[Spent], opening: Opening) -> Basis:
+def _basis(
+    asked: ProjectionAsked, counted: Counted, outlook: Outlook, spent: Sequence[Spent], opening: Opening
+) -> Basis:
     people: Counter[Cell] = Counter()
     for (county, category, sex, age), count in counted.people.items():
         people[Cell(county, category, sex, min(age, AGE_MAX))] += count
@@ -109,6 +119,7 @@ def _basis(asked: Asked, counted: Counted, outlook: Outlook, spent: Sequence[Spe
             settled[SCHEMES[each.category], grade_key(each.scale, each.grade), each.mode] += each.fund_fen
     first = Month.of(min((each.first_paid_on for each in spent), default=asked.on))
     last = Month.of(asked.on)
+    schemes = {SCHEMES[cell.category] for cell in people}
     return Basis(
         first_year=asked.first_year,
         people={cell: float(count) for cell, count in sorted(people.items())},
@@ -121,7 +132,8 @@ def _basis(asked: Asked, counted: Counted, outlook: Outlook, spent: Sequence[Spe
         },
         settled=settled,
         settled_months=(last.year - first.year) * 12 + last.number - first.number + 1,
-        opening=_of_schemes(opening.by_scheme, {SCHEMES[cell.category] for cell in people}),
+        opening=_of_schemes(opening.by_scheme, schemes),
+        returned=_of_schemes(opening.returned, schemes),
     )
 
 

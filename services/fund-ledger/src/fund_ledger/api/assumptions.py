@@ -1,19 +1,19 @@
-"""A file of assumptions (YAML or JSON) as a projection takes it: every number with its source and how firm it is.
+"""Assumptions as a person writes them: every number with its source and how firm it is.
 
 A number is written as it is said ("2.5%", 0.98, 120000), or as three of them (low, middle, high). What
-is wrong is told all at once, by its place in the file.
+is wrong is told all at once, by its place.
 """
 
 import re
 from collections.abc import Mapping
 from fractions import Fraction
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from changhu_common.errors import FieldError, InvalidInput
 from changhu_common.money import exact
-from changhu_policies.vocabulary import SCHEMES
-from changhu_policies.yamls import read_yaml
+from changhu_policies.vocabulary import CATEGORIES, SCHEMES
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
 from fund_ledger.domain.assumptions import (
     AGE_MAX,
     SEXES,
@@ -28,20 +28,29 @@ from fund_ledger.domain.assumptions import (
     Prevalence,
     Said,
 )
-from pydantic import BeforeValidator, Field
 
-from changhu_standalone.cli.questions import Asked, Category, Text, ask, word, wrong
-
-BYTES_MAX: Final = 2**20
 LISTED_MAX: Final = 1_000
 
 _NUMBER: Final = re.compile(r"-?\d{1,15}(\.\d{1,9})?%?", re.ASCII)
 
 
+def _wrong(reason: str) -> PydanticCustomError:
+    return PydanticCustomError("changhu", "{reason}", {"reason": reason})
+
+
+def _word(words: Mapping[str, str]) -> AfterValidator:
+    def known(said: str) -> str:
+        if said not in words:
+            raise _wrong(f"只能是{'、'.join(words)}")
+        return said
+
+    return AfterValidator(known)
+
+
 def _number(said: Any) -> Fraction:
     text = str(said) if type(said) in {int, float, str} else ""
     if not _NUMBER.fullmatch(text):
-        raise wrong("须为数，如2.5%、0.98、120000")
+        raise _wrong("须为数，如2.5%、0.98、120000")
     return exact(text)
 
 
@@ -49,30 +58,36 @@ def _three(said: Any) -> Mapping[str, Fraction]:
     if not isinstance(said, Mapping):
         return dict.fromkeys(VARIANTS, _number(said))
     if set(said) != set(VARIANTS):
-        raise wrong(f"须为一个数，或写明{'、'.join(VARIANTS)}三个数")
+        raise _wrong(f"须为一个数，或写明{'、'.join(VARIANTS)}三个数")
     return {name: _number(said[name]) for name in VARIANTS}
 
 
 def _table(said: Any) -> list[tuple[int, Fraction]]:
     if not isinstance(said, Mapping) or len(said) > AGE_MAX + 1:
-        raise wrong("须为对象：年龄起点到年死亡率，如{0: 0.5%, 60: 1%}")
+        raise _wrong("须为对象：年龄起点到年死亡率，如{0: 0.5%, 60: 1%}")
     if not all(str(age).isascii() and str(age).isdigit() for age in said):
-        raise wrong("年龄须为整数")
+        raise _wrong("年龄须为整数")
     return sorted((int(age), _number(rate)) for age, rate in said.items())
 
 
+Text = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
+Category = Annotated[Text, _word(CATEGORIES)]
 Number = Annotated[Fraction, BeforeValidator(_number)]
 Three = Annotated[Any, BeforeValidator(_three)]
 Table = Annotated[Any, BeforeValidator(_table)]
 Status = Literal["stated", "supplied", "assumed"]
 Source = Annotated[str, Field(min_length=1, max_length=500)]
 Age = Annotated[int, Field(ge=0, le=AGE_MAX)]
-Scheme = Annotated[Text, word(SCHEMES)]
-Sex = Annotated[Text, word(dict.fromkeys(SEXES, ""))]
+Scheme = Annotated[Text, _word(SCHEMES)]
+Sex = Annotated[Text, _word(dict.fromkeys(SEXES, ""))]
 Listed = Field(default=(), max_length=LISTED_MAX)
 
 
-class Sourced(Asked):
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Sourced(_Form):
     source: Source
     status: Status
 
@@ -154,7 +169,7 @@ class BenefitForm(GradeForm):
     since: Annotated[int, Field(ge=1900, le=2199)]
 
 
-class AssumptionsFile(Asked):
+class AssumptionsForm(_Form):
     title: Text
     rates: dict[Text, SaidForm]
     mortality: MortalityForm
@@ -188,16 +203,3 @@ class AssumptionsFile(Asked):
 def grade_key(scale: str | None, grade: int | None) -> str:
     """A grade means something only together with its scale; what was paid for none any more is told apart."""
     return "" if scale is None or grade is None else f"{scale} {grade}"
-
-
-def read_assumptions(path: Path) -> Assumptions:
-    """The assumptions of a file; raises InvalidInput with every place that is wrong."""
-    try:
-        if path.stat().st_size > BYTES_MAX:
-            raise ValueError(f"超过{BYTES_MAX // 1024} KiB")
-        said = read_yaml(path)
-    except (OSError, ValueError) as error:
-        raise InvalidInput(
-            f"假设文件无法读取：{error}。", errors=[FieldError("assumptions", "须为YAML或JSON文件")]
-        ) from error
-    return ask(AssumptionsFile, said).read()
