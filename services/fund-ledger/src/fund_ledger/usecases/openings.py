@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from changhu_common.database import Database
+from changhu_common.events.settlement import PaymentSettled
 from changhu_policies.accounting import chart
 
 from fund_ledger.storage import details, totals
 from fund_ledger.usecases.books import anchor_of
-from fund_ledger.usecases.reserving import PAYING
+
+# As care is paid, so benefits are booked.
+PAYING = PaymentSettled.TYPE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +38,8 @@ class Openings:
         kinds = {number: account.kind for number, account in chart().accounts.items()}
         async with self._database.read() as connection:
             stands = await totals.by_book(connection, pool=pool, until=on)
-            benefits = [line.account.otherwise for line in chart().rules[PAYING].lines]
-            spent = [number for number in benefits if kinds[number] == "expense"]
+            care = [line.account.otherwise for line in chart().rules[PAYING].lines]
+            spent = [number for number in care if kinds[number] == "expense"]
             beside = await details.booked_beside(
                 connection, pool=pool, accounts=spent, source=PAYING, since=since, until=on
             )
