@@ -246,3 +246,26 @@ async def test_a_month_does_not_close_before_what_comes_again_in_it_was_decided(
     assert (await approve(ledger, draft)).status_code == 200
     assert (await ledger.post(closing, zhang, {})).status_code == 200
     assert (await balances(ledger, on="2026-07-31"))["4201"] == -500
+
+
+async def test_what_comes_again_is_listed_and_ended_early(ledger: Running) -> None:
+    zhang = ledger.token(Role.ACCOUNTANT, subject="zhang")
+    body = journal() | {"day_of_month": 1, "first_month": "2026-07", "last_month": "2026-12"}
+    del body["happened_on"]
+    made = (await ledger.post(f"/pools/{POOL}/recurring", zhang, body)).json()
+    listed = await ledger.get(f"/pools/{POOL}/recurring", ledger.token(Role.AUDITOR))
+    assert listed.json() == [made]
+    assert (await ledger.get(f"/pools/{POOL}/recurring", ledger.token(Role.AUDITOR, region=OTHER_COUNTY))).json() == []
+    path = f"/recurring/{made['recurring_id']}/ending"
+    for month in ("2026-06", "2027-01"):
+        assert (await ledger.post(path, zhang, {"last_month": month})).json()["code"] == "input.invalid"
+    assert (await ledger.post(path, zhang, {"last_month": "2026-08"})).json()["last_month"] == "2026-08"
+    ledger.advance_to(datetime(2026, 12, 1, 1, 0, tzinfo=UTC))
+    assert await Recurring(ledger.database, ledger.clock).draft_due() == 2
+
+
+async def test_a_draft_is_read_by_itself(ledger: Running) -> None:
+    draft = (await enter(ledger, journal())).json()
+    path = f"/drafts/{draft['draft_id']}"
+    assert (await ledger.get(path, ledger.token(Role.AUDITOR))).json() == draft
+    assert (await ledger.get(path, ledger.token(Role.AUDITOR, region=OTHER_COUNTY))).status_code == 404

@@ -167,6 +167,18 @@ async def test_a_month_is_opened_again_by_two_people_with_a_reason(ledger: Runni
     assert (await close(ledger, "2026-08")).status_code == 200
 
 
+async def test_a_request_to_open_a_month_again_is_refused_or_withdrawn_with_a_reason(ledger: Running) -> None:
+    await ledger.hear(contribution())
+    await close(ledger, "2026-07")
+    path = f"/pools/{POOL}/periods/2026-07/reopening/rejection"
+    who = ledger.token(Role.ACCOUNTANT, subject="zhang")
+    assert code(await ledger.post(path, who, {"reason": "误报"})) == "period.reopening_not_asked"
+    await ask_reopening(ledger, "2026-07")
+    told = (await ledger.post(path, who, {"reason": "误报"})).json()
+    assert (told["status"], told["reopening_asked_by"]) == ("closed", None)
+    assert code(await reopen(ledger, "2026-07")) == "period.reopening_not_asked"
+
+
 async def test_the_year_end_carries_income_and_expense_into_the_surplus_of_each_county(ledger: Running) -> None:
     await ledger.hear(contribution(900), payment(400), contribution(50, county=OTHER_COUNTY, category="resident"))
     await close_through(ledger, "2026-07", "2026-12")
@@ -257,6 +269,14 @@ async def test_what_a_treasury_paid_on_a_claim_that_was_taken_back_is_shown_as_o
     assert (closed["claim_fen"], closed["unpaid_fen"], closed["overpaid_fen"]) == (50, {}, {POOR: 30})
     await paid_by_treasury(ledger, 30, template="claim.returned", on="2027-02-01")
     assert (await clearing(ledger, 2026))["overpaid_fen"] == {}
+
+
+@pytest.mark.parametrize("form", ["xlsx", "pdf"])
+async def test_a_clearing_is_a_file_as_well(ledger: Running, form: str) -> None:
+    await ledger.hear(*in_pool(POOR, 2026, 100, 180))
+    who = ledger.token(Role.AUDITOR, region=CLEARED)
+    answer = await ledger.get(f"/pools/{CLEARED}/clearings/2026", who, format=form)
+    assert (answer.status_code, answer.content[:2]) == (200, b"PK" if form == "xlsx" else b"%P")
 
 
 async def test_a_clearing_that_somebody_asks_to_open_again_is_not_final(ledger: Running) -> None:

@@ -10,6 +10,7 @@ import pytest
 from changhu_common.roles import Role
 from fund_ledger.api.paper.font import font, width_of, wrapped
 from fund_ledger.api.paper.print import Made, printed
+from fund_ledger.api.reports import LINES_WHOLE
 from fund_ledger.api.tables import Column, Fen, Row, Table, amount
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -116,7 +117,7 @@ async def test_a_print_of_empty_books_says_so(ledger: Running) -> None:
 async def test_an_account_too_long_to_print_is_refused_with_what_to_do(
     ledger: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fund_ledger.usecases.reports.LINES_PRINTED_MAX", 1)
+    monkeypatch.setitem(LINES_WHOLE, "pdf", 1)
     answer = await ledger.get(
         f"/pools/{POOL}/accounts/1003/lines",
         ledger.token(Role.AUDITOR),

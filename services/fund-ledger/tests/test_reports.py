@@ -99,7 +99,7 @@ async def test_an_accounts_lines_run_from_its_opening_to_its_balance(
     assert not (await asked(ledger, path, **days, after=second["next_after"]))["lines"]
 
 
-async def test_a_file_of_one_page_of_lines_calls_its_sum_that_of_the_page(
+async def test_a_file_has_all_lines_and_what_follows_a_page_is_not_called_the_whole(
     ledger: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def sum_row(**params: Any) -> tuple[Any, ...]:
@@ -108,11 +108,10 @@ async def test_a_file_of_one_page_of_lines_calls_its_sum_that_of_the_page(
         rows = fastexcel.read_excel(answer.content).load_sheet(0, header_row=None).to_polars().rows()
         return next(row for row in rows if str(row[3]).endswith("合计"))
 
-    assert (await sum_row())[3] == "本期合计"
     monkeypatch.setattr("fund_ledger.usecases.reports.LINES_PER_PAGE_MAX", 1)
     first = await asked(ledger, "accounts/1003/lines", since="2026-08-01", until="2026-12-31")
-    assert (await sum_row())[3] == "本页合计"
-    monkeypatch.setattr("fund_ledger.usecases.reports.LINES_PER_PAGE_MAX", 9)
+    whole = await sum_row()
+    assert (whole[3], whole[-1]) == ("本期合计", "400")
     assert (await sum_row(after=first["next_after"]))[3] == "本页合计"
 
 

@@ -16,6 +16,7 @@ from fund_ledger.api.proof import proof_router
 from fund_ledger.api.reconciliation import reconciliation_router
 from fund_ledger.api.reports import reports_router
 from fund_ledger.api.reservations import reservations_router
+from fund_ledger.api.vouchers import vouchers_router
 from fund_ledger.consumers.facts import subscription
 from fund_ledger.storage.bank_secrets import BankSecrets
 from fund_ledger.storage.tables import METADATA, SPINE
@@ -37,6 +38,7 @@ from fund_ledger.usecases.reports import Reports
 from fund_ledger.usecases.reservations import Reservations
 from fund_ledger.usecases.statements import Statements
 from fund_ledger.usecases.tax_receipts import TaxReceipts
+from fund_ledger.usecases.vouchers import Vouchers
 
 
 def build(resources: Resources, gather: Gather | None = None) -> Parts:
@@ -59,8 +61,9 @@ def parts(resources: Resources, lag: Lag, gather: Gather | None = None) -> Parts
     return Parts(
         routers=[
             books_router(books, clock),
+            vouchers_router(Vouchers(database), clock),
             proof_router(Proofs(database), clock),
-            periods_router(Periods(database, clock, lag)),
+            periods_router(Periods(database, clock, lag), clock),
             drafts_router(Drafts(database), recurring),
             bank_accounts_router(BankAccounts(database, secrets), Statements(database, secrets)),
             bank_lines_router(BankLines(database, secrets), LineDrafts(database)),

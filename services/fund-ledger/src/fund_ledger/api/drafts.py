@@ -158,6 +158,10 @@ class Repeated(Entry):
         return self
 
 
+class Ending(_Body):
+    last_month: MonthText
+
+
 class Reversal(_Body):
     happened_on: date
     reason: Reason
@@ -197,6 +201,11 @@ def drafts_router(drafts: Drafts, recurring: Recurring) -> APIRouter:
         """Manual journals, newest first."""
         return await drafts.some(caller=caller, pool=pool, status=status, after=after)
 
+    @router.get("/drafts/{draft_id}")
+    async def one(caller: Reader, draft_id: UUID) -> DraftView:
+        """A manual journal with its reason and attachment."""
+        return await drafts.one(caller=caller, draft_id=draft_id)
+
     @router.post("/drafts/{draft_id}/approval")
     async def approve(caller: Accountant, asked: Asked, draft_id: UUID, _: Step) -> BookedJournal:
         """Approve it (审批); never who entered it."""
@@ -218,6 +227,17 @@ def drafts_router(drafts: Drafts, recurring: Recurring) -> APIRouter:
             reason=reversal.reason,
             attachment=reversal.attachment,
         )
+
+    @router.get("/pools/{pool}/recurring")
+    async def recurrences(caller: Reader, pool: str) -> list[RecurringView]:
+        """What comes again every month (定期凭证), newest first."""
+        return await recurring.some(caller=caller, pool=pool)
+
+    @router.post("/recurring/{recurring_id}/ending")
+    async def end(caller: Accountant, asked: Asked, recurring_id: UUID, ending: Ending) -> RecurringView:
+        """Let it end with an earlier month (提前终止)."""
+        last = Month.parse(ending.last_month)
+        return await recurring.end(caller=caller, asked=asked, recurring_id=recurring_id, last=last)
 
     @router.post("/pools/{pool}/recurring", status_code=201)
     async def repeat(caller: Accountant, asked: Asked, pool: str, repeated: Repeated) -> RecurringView:

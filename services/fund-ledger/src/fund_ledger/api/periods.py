@@ -3,12 +3,15 @@
 from typing import Annotated
 
 from changhu_common.auth import allow
+from changhu_common.clock import Clock
 from changhu_common.periods import Month
 from changhu_common.requests import Asked, MonthText
 from changhu_common.roles import Caller, Role
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from fund_ledger.api.clearing_table import clearing_table
+from fund_ledger.api.files import Form, Made, as_file
 from fund_ledger.domain.periods import Check
 from fund_ledger.usecases.periods import ClearingView, Periods, PeriodView
 
@@ -31,7 +34,7 @@ class Reopening(_Body):
     reason: Reason
 
 
-def periods_router(periods: Periods) -> APIRouter:
+def periods_router(periods: Periods, clock: Clock) -> APIRouter:
     router = APIRouter(tags=["periods"])
 
     @router.get("/pools/{pool}/periods")
@@ -63,9 +66,21 @@ def periods_router(periods: Periods) -> APIRouter:
         """Open it again; never who asked (反结账批准)."""
         return await periods.reopen(caller=caller, asked=asked, pool=pool, month=Month.parse(month))
 
-    @router.get("/pools/{pool}/clearings/{year}")
-    async def clearing(caller: Reader, pool: str, year: Year) -> ClearingView:
-        """How the counties' deficits of a year are covered (分县清算), county by county."""
-        return await periods.clearing(caller=caller, pool=pool, year=year)
+    @router.post("/pools/{pool}/periods/{month}/reopening/rejection")
+    async def refuse_reopening(
+        caller: Accountant, asked: Asked, pool: str, month: MonthText, rejection: Reopening
+    ) -> PeriodView:
+        """Leave it closed (退回反结账申请); who asked may withdraw it so."""
+        return await periods.refuse_reopening(
+            caller=caller, asked=asked, pool=pool, month=Month.parse(month), reason=rejection.reason
+        )
+
+    @router.get("/pools/{pool}/clearings/{year}", response_model=ClearingView)
+    async def clearing(caller: Reader, pool: str, year: Year, format: Form = "json") -> ClearingView | Response:
+        """How the counties' deficits of a year are covered (分县清算), county by county; as a file to be signed."""
+        told = await periods.clearing(caller=caller, pool=pool, year=year)
+        if format == "json":
+            return told
+        return await as_file(format, [clearing_table(told)], Made(caller.name, clock.now()))
 
     return router

@@ -17,13 +17,26 @@ from fund_ledger.api.paper.reports import county_charts, month_charts
 from fund_ledger.api.tables import Table, detail_table, months_table, report_table, reserve_table
 from fund_ledger.domain.reports import Split
 from fund_ledger.usecases.months import MONTHS_MAX, MonthlyReports, Months
-from fund_ledger.usecases.reports import RESERVE_MONTHS, Days, Detail, Part, Report, Reports, Reserve
+from fund_ledger.usecases.reports import (
+    LINES_LISTED_MAX,
+    LINES_PRINTED_MAX,
+    RESERVE_MONTHS,
+    Days,
+    Detail,
+    Part,
+    Report,
+    Reports,
+    Reserve,
+)
 
 Reader = Annotated[Caller, allow(Role.ACCOUNTANT, Role.AUDITOR)]
 Scheme = Literal["employees", "residents"]
 # No fund's books reach beyond these years; a typing error does.
 Day = Annotated[date, Query(ge=date(1900, 1, 1), le=date(2199, 12, 31))]
 MonthText = Annotated[str, Query(pattern=r"^(19|20|21)\d{2}-(0[1-9]|1[0-2])$")]
+
+# Of an account's lines a file has all, as far as somebody can open it.
+LINES_WHOLE: dict[str, int | None] = {"json": None, "xlsx": LINES_LISTED_MAX, "pdf": LINES_PRINTED_MAX}
 
 SplitReport = Callable[[Split], Awaitable[Report]]
 
@@ -104,7 +117,7 @@ def reports_router(reports: Reports, monthly: MonthlyReports, clock: Clock) -> A
         after: str | None = None,
         format: Form = "json",
     ) -> Detail | Response:
-        """An account's lines (科目明细账); `after` is `next_after` of the page before. A print has all of them."""
+        """An account's lines (科目明细账); `after` is `next_after` of the page before. A file has all that follow."""
         detail = await reports.detail(
             caller=caller,
             pool=pool,
@@ -112,7 +125,7 @@ def reports_router(reports: Reports, monthly: MonthlyReports, clock: Clock) -> A
             days=Days(since, until),
             after=after,
             part=Part(county, scheme),
-            whole=format == "pdf",
+            whole=LINES_WHOLE[format],
         )
         if format == "json":
             return detail

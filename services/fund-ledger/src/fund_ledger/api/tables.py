@@ -126,7 +126,7 @@ def trial_balance_table(told: TrialBalance) -> Table:
 
 
 def detail_table(detail: Detail, *, first: bool = True) -> Table:
-    """An account's lines; their sum is that of the days only where no page stands before (`first`) or behind."""
+    """An account's lines; their sum is that of the days only where no page stands before (`first`)."""
     names = counties_of(detail.pool)
     columns = [
         Column("记账日期", 11),
@@ -158,9 +158,9 @@ def detail_table(detail: Detail, *, first: bool = True) -> Table:
     ]
     debit, credit = sum(each.debit_fen for each in detail.lines), sum(each.credit_fen for each in detail.lines)
     closing = detail.lines[-1].balance_fen if detail.lines else detail.opening_fen
-    label = "本期合计" if first and not detail.next_after else "本页合计"
+    label = "本期合计" if first else "本页合计"
     rows.append(Row(["", "", "", label, "", "", Fen(debit), Fen(credit), Fen(closing)], strong=True))
-    notes = [f"后面还有分录，续页从 {detail.next_after} 开始"] if detail.next_after else []
+    notes = [] if detail.lines else ["所选期间没有分录。"]
     title = f"{detail.account} {detail.name} 明细账"
     return Table(title, detail.pool, _days(detail.since, detail.until), columns, rows, notes, detail.anchor)
 

@@ -93,3 +93,19 @@ async def recurring_due(
     if pool is not None:
         statement = statement.where(recurring.c.pool == pool)
     return (await connection.execute(statement)).all()
+
+
+async def recurring_of(connection: AsyncConnection, pool: str) -> Sequence[Row[*tuple[Any, ...]]]:
+    """What comes again in a pool, newest first."""
+    statement = select(recurring).where(recurring.c.pool == pool).order_by(recurring.c.id.desc())
+    return (await connection.execute(statement)).all()
+
+
+async def one_recurring(connection: AsyncConnection, recurring_id: UUID, *, lock: bool = False) -> Any:
+    """The row of one that comes again; None where there is none."""
+    statement = select(recurring).where(recurring.c.id == recurring_id)
+    return (await connection.execute(statement.with_for_update() if lock else statement)).one_or_none()
+
+
+async def end_recurring(connection: AsyncConnection, recurring_id: UUID, last_month: date) -> None:
+    await connection.execute(update(recurring).where(recurring.c.id == recurring_id).values(last_month=last_month))

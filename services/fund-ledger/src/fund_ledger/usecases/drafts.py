@@ -123,17 +123,18 @@ class Drafts:
 
     @staticmethod
     async def _lock(transaction: Transaction, caller: Caller, draft_id: UUID) -> Draft:
-        row = await drafts.one(transaction.connection, draft_id, lock=True)
-        draft = drafts.as_draft(row) if row else None
-        if draft is None or not all(caller.scope.covers(pool=draft.pool, county=e.county) for e in draft.lines):
-            raise NotFound("没有这张凭证, 或不在您的权限范围内。")
-        return draft
+        return drafts.as_draft(_in_scope(caller, await drafts.one(transaction.connection, draft_id, lock=True)))
 
     @staticmethod
     async def _decide(transaction: Transaction, caller: Caller, draft: Draft, status: str, **more: Any) -> None:
         done = {"status": status, "decided_by": caller.subject, "decided_at": transaction.now, **more}
         await drafts.decide(transaction.connection, draft.id, **done)
         transaction.record(AuditEntry(f"draft.{status}", "draft", draft.id, {"status": draft.status}, done))
+
+    async def one(self, *, caller: Caller, draft_id: UUID) -> DraftView:
+        """A manual journal; NotFound where some line of it is out of scope."""
+        async with self._database.read() as connection:
+            return _view(_in_scope(caller, await drafts.one(connection, draft_id)))
 
     async def some(
         self, *, caller: Caller, pool: str, status: str | None = None, after: UUID | None = None
@@ -142,11 +143,7 @@ class Drafts:
         refuse_other_pools(caller, pool)
         async with self._database.read() as connection:
             rows = await drafts.some(connection, pool=pool, status=status, after=after, count=DRAFTS_PER_PAGE_MAX)
-        return [
-            _view(row)
-            for row in rows
-            if all(caller.scope.covers(pool=pool, county=line["county"]) for line in row.lines)
-        ]
+        return [_view(row) for row in rows if covered(caller, row)]
 
 
 async def enter_draft(
@@ -164,6 +161,17 @@ async def enter_draft(
     await refuse_overpaid_claims(transaction, [_journal(drafts.as_draft(row))])
     transaction.record(AuditEntry("draft.entered", "draft", row.id, after=made))
     return transaction.answer(_view(row))
+
+
+def covered(caller: Caller, row: Any) -> bool:
+    """Whether the caller sees every line of what was entered."""
+    return all(caller.scope.covers(pool=row.pool, county=line["county"]) for line in row.lines)
+
+
+def _in_scope(caller: Caller, row: Any) -> Any:
+    if row is None or not covered(caller, row):
+        raise NotFound("没有这张凭证, 或不在您的权限范围内。")
+    return row
 
 
 def refuse_future(happened_on: date, today: date) -> None:

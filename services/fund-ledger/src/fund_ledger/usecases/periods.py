@@ -30,7 +30,7 @@ from fund_ledger.domain.periods import (
     refuse_unless_next,
 )
 from fund_ledger.storage import bank_accounts, books, drafts, journals, periods, totals
-from fund_ledger.usecases.books import refuse_part_of_pool
+from fund_ledger.usecases.books import anchor_of, refuse_part_of_pool
 from fund_ledger.usecases.posting import post
 from fund_ledger.usecases.reconciliation import bank_checks
 from fund_ledger.usecases.recurring import not_drafted
@@ -77,6 +77,7 @@ class ClearingView:
     claim_fen: int
     unpaid_fen: Mapping[str, int]
     overpaid_fen: Mapping[str, int]
+    anchor: str | None
 
 
 class Periods:
@@ -165,6 +166,22 @@ class Periods:
             _record(transaction, "period.reopening_asked", pool, month, {"reason": reason})
             return transaction.answer(await _told(transaction.connection, pool, month))
 
+    async def refuse_reopening(
+        self, *, caller: Caller, asked: AskedChange, pool: str, month: Month, reason: str
+    ) -> PeriodView:
+        """Leave the month closed (退回反结账): somebody does not approve, or who asked withdraws it."""
+        refuse_part_of_pool(caller, pool)
+        async with self._database.change(asked) as transaction:
+            connection = transaction.connection
+            await books.lock(connection, [pool])
+            known = await periods.one(connection, pool, month.first)
+            if known is None or known.status != "reopening":
+                raise ReopeningNotAsked(f"{month} 没有待批准的反结账申请, 请刷新会计期间列表。")
+            cleared = {"status": "closed", "reopening_asked_by": None, "reopening_reason": None}
+            await periods.change(connection, pool, month.first, **cleared)
+            _record(transaction, "period.reopening_refused", pool, month, {"reason": reason})
+            return transaction.answer(await _told(connection, pool, month))
+
     async def reopen(self, *, caller: Caller, asked: AskedChange, pool: str, month: Month) -> PeriodView:
         """Open the month again: somebody other than who asked. A year end's own journals are reversed."""
         refuse_part_of_pool(caller, pool)
@@ -195,6 +212,7 @@ class Periods:
             counties = await _clearing(connection, pool, year)
             known = await periods.one(connection, pool, date(year, YEAR_END, 1))
             stands = await totals.by_book(connection, pool=pool, until=date.max)
+            anchor = await anchor_of(connection, pool)
         return ClearingView(
             pool=pool,
             year=year,
@@ -206,6 +224,7 @@ class Periods:
             claim_fen=sum(each.claim_fen for each in counties),
             unpaid_fen={county: fen for (county, _), fen in open_claims(pool=pool, balances=stands).items()},
             overpaid_fen={county: fen for (county, _), fen in overpaid_claims(pool=pool, balances=stands).items()},
+            anchor=anchor,
         )
 
 

@@ -20,6 +20,7 @@ from fund_ledger.usecases.books import anchor_of, refuse_other_pools
 
 LINES_PER_PAGE_MAX = 1_000
 LINES_PRINTED_MAX = 20_000  # some six hundred pages
+LINES_LISTED_MAX = 100_000  # in a workbook
 RESERVE_MONTHS = 12  # a year's expense knows every season
 
 
@@ -162,11 +163,19 @@ class Reports:
         )
 
     async def detail(
-        self, *, caller: Caller, pool: str, account: str, days: Days, after: str | None, part: Part, whole: bool = False
+        self,
+        *,
+        caller: Caller,
+        pool: str,
+        account: str,
+        days: Days,
+        after: str | None,
+        part: Part,
+        whole: int | None = None,
     ) -> Detail:
-        """An account's lines, a page at a time; as a whole they are refused where they are too many to be printed."""
+        """An account's lines, a page at a time; with `whole` all of them, refused where they are more than so many."""
         refuse_other_pools(caller, pool)
-        count = LINES_PRINTED_MAX + 1 if whole else LINES_PER_PAGE_MAX
+        count = LINES_PER_PAGE_MAX if whole is None else whole + 1
         if account not in chart().accounts:
             raise NotFound(f"没有科目 {account}。")
         place = after_entry(after)
@@ -193,14 +202,14 @@ class Reports:
                 opening += await details.sum_until(connection, place=place, **wanted)
             rows = await details.lines(connection, after=place, count=count, **wanted)
             anchor = await anchor_of(connection, pool)
-        if len(rows) > LINES_PRINTED_MAX:
-            reason = f"分录超过 {LINES_PRINTED_MAX:,} 行，请缩短期间，或按县、按险种人群分别打印"
+        if whole is not None and len(rows) > whole:
+            reason = f"分录超过 {whole:,} 行，请缩短期间，或按县、按险种人群分别导出"
             raise InvalidInput(f"{reason}。", errors=[FieldError("since", reason)])
         balance, lines = opening, []
         for row in rows:
             balance += row.amount_fen
             lines.append(_detail_line(row, balance))
-        last = rows[-1] if len(rows) == count else None
+        last = rows[-1] if whole is None and len(rows) == count else None
         return Detail(
             pool=pool,
             account=account,
