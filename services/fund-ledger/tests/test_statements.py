@@ -10,6 +10,7 @@ from changhu_common.field_encryption import FieldKey, IndexKey
 from changhu_common.roles import Role
 from changhu_common.table_files import table_file
 from fund_ledger.storage.bank_secrets import BankSecrets
+from fund_ledger.usecases.bank_lines import line_place
 from pydantic import SecretStr
 from sqlalchemy import text
 
@@ -372,6 +373,24 @@ async def test_a_line_of_a_voided_statement_is_not_there_and_its_draft_is_booked
     assert (await ledger.post(f"/bank-lines/{line.id}/draft", zhang, body)).status_code == 404
     assert (await ledger.post(f"/drafts/{draft['draft_id']}/approval", li, {})).status_code == 200
     assert (await ledger.get(f"/pools/{POOL}/matches", zhang)).json() == []
+
+
+async def test_a_line_whose_statement_is_voided_while_its_suggestions_are_sought_answers_as_before(
+    ledger: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statement = (await told(ledger, await registered(ledger), TWO[:1]))["statements"][0]
+    (line,) = await rows(ledger, "SELECT id FROM bank_line")
+
+    async def placed(*args: Any) -> Any:
+        place = await line_place(*args)
+        assert (await void(ledger, statement)).status_code == 200
+        return place
+
+    monkeypatch.setattr("fund_ledger.usecases.bank_lines.line_place", placed)
+    path = f"/bank-lines/{line.id}/suggestions"
+    assert (await ledger.get(path, ledger.token(Role.AUDITOR))).status_code == 200
+    monkeypatch.undo()
+    assert (await ledger.get(path, ledger.token(Role.AUDITOR))).status_code == 404
 
 
 async def test_a_statement_on_which_a_later_one_rests_is_voided_after_it(ledger: Running) -> None:

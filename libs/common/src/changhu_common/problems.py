@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from changhu_common.database import AlreadyAnswered
 from changhu_common.errors import FieldError, InvalidInput, Refusal
+from changhu_common.reasons import reason_of
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -44,7 +45,7 @@ def install_problems(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, invalid: RequestValidationError) -> Response:
         # The input itself is not repeated: it may hold what must not be shown.
-        errors = [FieldError(_path(error["loc"]), error["msg"]) for error in invalid.errors()]
+        errors = [FieldError(_path(error["loc"]), reason_of(error)) for error in invalid.errors()]
         return problem_response(InvalidInput("请求内容不符合要求, 请按 errors 中的字段逐项改正。", errors=errors))
 
     @app.exception_handler(DataError)

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from changhu_common.errors import FieldError, InvalidInput
 from changhu_common.periods import DateRange, Month, day_of
+from changhu_common.reasons import reason_of
 from changhu_policies import Pack, scales
 from changhu_policies.shapes import COUNT_MAX
 from changhu_policies.vocabulary import CATEGORIES, MARKS, MODES, OTHER_BENEFITS, STATISTICS
@@ -203,33 +204,12 @@ def ask(question: type[Question], said: Any) -> Question:
     try:
         return question.model_validate(said)
     except ValidationError as error:
-        errors = [FieldError(_path(each["loc"]), _reason(each)) for each in error.errors(include_url=False)]
+        errors = [FieldError(_path(each["loc"]), reason_of(each)) for each in error.errors(include_url=False)]
         raise InvalidInput(f"输入有{len(errors)}处错误。", errors=errors) from None
 
 
 def _path(place: Sequence[int | str]) -> str:
     return ".".join(str(step) for step in place if step != "[key]")
-
-
-_REASONS: Final = {
-    "missing": "必填",
-    "extra_forbidden": "不认识的字段",
-    "int_type": "须为整数",
-    "string_type": "须为文本",
-    "string_too_short": "不能为空",
-    "string_too_long": "过长",
-    "bool_type": "须为true或false",
-    "list_type": "须为列表",
-    "dict_type": "须为对象",
-    "model_type": "须为对象",
-    "model_attributes_type": "须为对象",
-    "greater_than_equal": "不能为负",
-    "less_than_equal": "过大",
-}
-
-
-def _reason(error: Any) -> str:
-    return _REASONS.get(error["type"]) or str(error["msg"])
 
 
 def refuse(errors: Iterator[FieldError]) -> None:

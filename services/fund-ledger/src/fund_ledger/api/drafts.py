@@ -124,9 +124,9 @@ class Entry(_Body):
     @model_validator(mode="after")
     def _one_of_both(self) -> "Entry":
         if bool(self.lines) == (self.template is not None):
-            raise ValueError("give lines or a template")
+            raise ValueError("分录 (lines) 和模板 (template) 填写其一")
         if self.lines and not self.title:
-            raise ValueError("lines need a title")
+            raise ValueError("填写分录时须写明摘要 (title)")
         return self
 
     def entered(self, pool: str) -> Entered:
@@ -154,7 +154,7 @@ class Repeated(Entry):
     def _some_months(self) -> "Repeated":
         months = len(list(Month.parse(self.first_month).until(Month.parse(self.last_month))))
         if not 1 <= months <= RECURRING_MONTHS_MAX:
-            raise ValueError(f"from 1 to {RECURRING_MONTHS_MAX} months")
+            raise ValueError(f"起止月份须为 1 至 {RECURRING_MONTHS_MAX} 个月")
         return self
 
 

@@ -3,23 +3,24 @@
 import json
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 from uuid import UUID
 
 from changhu_common.auth import allow
 from changhu_common.clock import Clock
 from changhu_common.errors import FieldError, InvalidInput
+from changhu_common.reasons import reason_of
 from changhu_common.requests import Asked
 from changhu_common.roles import Caller, Role
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fund_ledger.api.assumptions import AssumptionsForm
-from fund_ledger.api.files import MEDIA_TYPES, Form, Made
+from fund_ledger.api.files import Form, Made, sent
 from fund_ledger.api.paper.print import printed
 from fund_ledger.api.paper.projections import projection_charts
 from fund_ledger.api.projection_answer import answered
-from fund_ledger.api.projection_tables import tables_of
+from fund_ledger.api.projection_tables import TITLE, tables_of
 from fund_ledger.api.sheets import workbook
 from fund_ledger.domain.assumptions import Assumptions
 from fund_ledger.domain.projected import Projected, ProjectionAsked
@@ -41,16 +42,13 @@ class NewProjection(BaseModel):
     assumptions: dict[str, Any]
 
 
-REASONS: Final = {"missing": "必填", "extra_forbidden": "不认识的字段"}
-
-
 def read(said: Mapping[str, Any]) -> Assumptions:
     """Assumptions as they were sent; InvalidInput with every place that is wrong."""
     try:
         return AssumptionsForm.model_validate(said).read()
     except ValidationError as error:
         errors = [
-            FieldError(".".join(map(str, ("assumptions", *each["loc"]))), REASONS.get(each["type"], each["msg"]))
+            FieldError(".".join(map(str, ("assumptions", *each["loc"]))), reason_of(each))
             for each in error.errors(include_url=False)
         ]
         raise InvalidInput(f"测算假设有 {len(errors)} 处错误, 请按 errors 中的字段逐项改正。", errors=errors) from None
@@ -92,7 +90,7 @@ def projections_router(projections: Projections, clock: Clock) -> APIRouter:
     @router.get("/projections/{projection_id}/result")
     async def result(caller: Reader, projection_id: UUID, format: Form = "json") -> Response:
         """What was found, with everything that it assumes: as JSON, a workbook, or a document with charts."""
-        content = await projections.file(caller=caller, projection_id=projection_id, form=format)
-        return Response(content, media_type=MEDIA_TYPES.get(format, "application/json"))
+        found = await projections.file(caller=caller, projection_id=projection_id, form=format)
+        return sent(found, format, f"{TITLE} {projection_id}")
 
     return router
