@@ -258,6 +258,8 @@ def test_the_same_projection_is_asked_for_over_http(assumed: Path, data: Path) -
     answer = asyncio.run(asked_over_http(data))
     assert totals(answer) == totals(told(assumed, data))
     assert [each["county"] for each in answer["variants"][1]["counties"]] == [COUNTY] * 3
+    rate = next(each for each in answer["policy"] if each["parameter"] == "费率" or "费率" in each["parameter"])
+    assert (rate["status"], rate["value"]) == ("文件规定", "0.2%")
 
 
 async def asked_over_http(data: Path) -> dict[str, Any]:

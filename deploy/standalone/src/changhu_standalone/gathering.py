@@ -2,14 +2,16 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from assessment.app import SERVICE as ASSESSMENT
 from assessment.usecases.standings import Standings
 from changhu_common.periods import Month
 from changhu_common.service import Resources, Service
+from changhu_policies import Pack, Value
 from enrollment.app import SERVICE as ENROLLMENT
 from enrollment.domain.outlook import Growth
 from enrollment.storage.identities import Identities
@@ -89,7 +91,16 @@ async def gathered(
         courses=courses,
         without_base=outlook.without_base,
         unassigned_fen=sum(each.fund_fen for each in spent if each.category is None),
+        policy=list(_of_contributions(outlook.pack, asked)),
     )
+
+
+def _of_contributions(pack: Pack, asked: ProjectionAsked) -> Iterator[Value]:
+    """What the pack says of contributions in the years asked for."""
+    first, last = date(asked.first_year, 1, 1), date(asked.first_year + asked.years - 1, 12, 31)
+    for each in pack.values():
+        if each.parameter.startswith("contribution.") and each.start <= last and each.end >= first:
+            yield each
 
 
 @asynccontextmanager

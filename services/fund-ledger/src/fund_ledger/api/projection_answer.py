@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fund_ledger.api.projection_tables import assumptions_said, notes_of
+from fund_ledger.api.projection_tables import assumptions_said, notes_of, policy_said
 from fund_ledger.domain.assumptions import VARIANTS
 from fund_ledger.domain.course import TOTAL, CountyYear, Flow
 from fund_ledger.domain.prevalence import shown
 from fund_ledger.domain.projected import Projected
 from fund_ledger.domain.reports import written_months
+
+# As `policy_said` says them.
+POLICY = ("parameter", "whom", "value", "since", "until", "status", "grounds")
 
 
 def answered(found: Projected) -> dict[str, Any]:
@@ -31,6 +34,7 @@ def answered(found: Projected) -> dict[str, Any]:
             {"name": name, "low": low, "middle": middle, "high": high, "status": status, "source": source}
             for name, (low, middle, high), status, source in assumptions_said(found.assumed)
         ],
+        "policy": [dict(zip(POLICY, cells, strict=True)) for cells in policy_said(found)],
         "notes": notes_of(found),
         "variants": [
             {

@@ -8,7 +8,8 @@ from fractions import Fraction
 from typing import Any, Final
 
 from changhu_common.money import yuan
-from changhu_policies.vocabulary import CATEGORIES, SCHEMES, STATUSES
+from changhu_policies.values import OPEN_END
+from changhu_policies.vocabulary import CATEGORIES, MARKS, PAYERS, SCHEMES, SHARES, STATUSES
 
 from fund_ledger.api.tables import Column, Fen, Row, Table, amount, counties_of
 from fund_ledger.domain.assumptions import RATES, VARIANTS, Assumptions, Mortality, Said
@@ -19,6 +20,7 @@ from fund_ledger.domain.reports import written_months
 
 TITLE: Final = "基金收支测算"
 SCHEME_NAMES: Final = {TOTAL: "合计", UNASSIGNED: "未分险种人群", **SCHEMES}
+WORDS: Final = {**CATEGORIES, **MARKS, **PAYERS, **SHARES}  # a share is called as whoever owes it
 SEX_NAMES: Final = {"female": "女", "male": "男", None: ""}
 FEW: Final = f"少于 {SHOWN_MIN}"
 
@@ -30,6 +32,7 @@ def tables_of(found: Projected) -> list[Table]:
         _outcome(found),
         *(_course(found, course, scheme) for course in courses for scheme in schemes_shown(found)),
         *_counties(found),
+        *_policy(found),
         assumptions_table(found),
     ]
 
@@ -140,6 +143,40 @@ def assumptions_table(found: Projected) -> Table:
         for name, numbers, status, source in assumptions_said(found.assumed)
     ]
     return _table(found, "测算假设", columns, rows, [f"假设文件：{found.assumed.title}"])
+
+
+def _policy(found: Projected) -> Iterator[Table]:
+    """What the pack says that contributions follow, each value with how firm it is."""
+    columns = [
+        Column("政策参数（缴费）", 22),
+        Column("适用", 18),
+        Column("取值", 24),
+        Column("起", 10),
+        Column("止", 10),
+        Column("依据", 9),
+        Column("条款和理解", 34),
+    ]
+    rows = [Row(list(cells)) for cells in policy_said(found)]
+    if rows:
+        yield _table(found, "政策参数", columns, rows, [f"{found.document}，版本 {found.pack_version}"])
+
+
+def policy_said(found: Projected) -> Iterator[tuple[str, str, str, str, str, str, str]]:
+    """Each value of the pack in words: name, for whom, what, from, to, how firm, clause and reading."""
+    for each in found.policy:
+        whom = " ".join(WORDS.get(str(word), str(word)) for word in each.key)
+        said = STATUSES["missing"] if each.status == "missing" else _policy_written(each.written)
+        until = "" if each.end == OPEN_END else str(each.end)
+        grounds = "；".join(filter(None, (each.clause, each.remark)))
+        yield each.title, whom, said, str(each.start), until, STATUSES[each.status], grounds
+
+
+def _policy_written(written: Any) -> str:
+    if isinstance(written, list):
+        return "、".join(map(_policy_written, written))
+    if isinstance(written, dict):
+        return "，".join(f"{name}={_policy_written(each)}" for name, each in written.items())
+    return WORDS.get(str(written), str(written))
 
 
 Line = tuple[str, tuple[str, str, str], str, str]

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from changhu_common.errors import FieldError, InvalidInput
 from changhu_common.periods import Month
+from changhu_policies import Value
 
 from fund_ledger.domain.assumptions import Assumptions
 from fund_ledger.domain.course import Course
@@ -37,7 +38,10 @@ class ProjectionAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Projected:
-    """A projection with all that it rests on; `settled_since` to `on` are the days whose payments were counted."""
+    """A projection with all that it rests on; `settled_since` to `on` are the days whose payments were counted.
+
+    `policy` is what the pack says of contributions in these years, which the dues were counted by.
+    """
 
     pool: str
     name: str
@@ -54,6 +58,7 @@ class Projected:
     courses: Sequence[Course]
     without_base: int = 0
     unassigned_fen: int = 0
+    policy: Sequence[Value] = ()
 
     @property
     def schemes(self) -> list[str]:
