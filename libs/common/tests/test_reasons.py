@@ -46,8 +46,9 @@ def reasons(said: Any, model: type[BaseModel] = Body) -> list[str]:
 @pytest.mark.parametrize(
     "said",
     [
-        {"strict": 1.5}, {"strict": "1"}, {"number": 0}, {"number": 10}, {"number": "x"}, {"number": 1.5}, 
-        {"word": "a"}, {"word": "abcd"}, {"word": 1}, {"shape": "b"}, {"choice": "c"}, {"many": []}, {"many": [1, 2, 3]}, {"many": 1},
+        {"strict": 1.5}, {"strict": "1"}, {"number": 0}, {"number": 10}, {"number": "x"}, {"number": 1.5},
+        {"word": "a"}, {"word": "abcd"}, {"word": 1}, {"shape": "b"}, {"choice": "c"}, {"many": []},
+        {"many": [1, 2, 3]}, {"many": 1},
         {"held": 1}, {"flag": "maybe"}, {"flag": []}, {"day": "2026-13-01"}, {"day": []}, {"day": "2026-07-01T09:00"},
         {"moment": "noon"}, {"moment": []}, {"aware": "2026-07-01T09:00:00"}, {"key": "x"}, {"key": 1}, {"colour": 1},
         7,
