@@ -90,9 +90,9 @@ def settle(connection: Any, person: UUID) -> None:
     statement, payment = new_id(), new_id()
     connection.execute(
         "INSERT INTO statement (id, organization_id, pool, county, month, status, cost_fen, fund_fen, person_fen,"
-        " payments, adjustments, pack_version, paid_on, bank_reference)"
-        " VALUES (%s, %s, %s, %s, '2026-04', 'paid', %s, %s, 0, 1, 0, 'v', '2026-05-20', 'B1')",
-        (statement, new_id(), POOL, COUNTY, SETTLED_FEN, SETTLED_FEN),
+        " payments, adjustments, pack_version, transfer_id, paid_on, bank_reference)"
+        " VALUES (%s, %s, %s, %s, '2026-04', 'paid', %s, %s, 0, 1, 0, 'v', %s, '2026-05-20', 'B1')",
+        (statement, new_id(), POOL, COUNTY, SETTLED_FEN, SETTLED_FEN, new_id()),
     )
     connection.execute(
         "INSERT INTO payment (id, statement_id, organization_id, person_id, month, county, category, cost_fen,"

@@ -191,13 +191,14 @@ async def test_a_ledger_that_stands_alone_says_where_to_project(ledger: Running)
     assert not await worker(ledger, None).make_next()
 
 
-async def test_what_came_back_of_payments_is_told_by_scheme(ledger: Running) -> None:
+async def test_what_care_cost_is_told_by_scheme_less_what_came_back(ledger: Running) -> None:
     await ledger.hear(
         payment(900, paid_on=date(2026, 7, 1)),
         payment(-50, paid_on=date(2026, 7, 2)),
+        payment(800, paid_on=date(2026, 7, 3), kind="assessment"),
+        payment(100, paid_on=date(2026, 7, 3), category="resident"),
         reversal(300, returned_on=date(2026, 7, 9)),
-        reversal(70, returned_on=date(2026, 7, 9), category="resident"),
         reversal(1, returned_on=date(2025, 6, 30)),
     )
     opening = await Openings(ledger.database).opening(pool=POOL, since=date(2025, 8, 1), on=date(2026, 7, 31))
-    assert opening.returned == {"employees": 300, "residents": 70}
+    assert opening.benefits == {"employees": 550, "residents": 100}

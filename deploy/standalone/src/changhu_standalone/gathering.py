@@ -144,13 +144,21 @@ def _basis(
         settled=settled,
         settled_months=(last.year - first.year) * 12 + last.number - first.number + 1,
         opening=_of_schemes(opening.by_scheme, schemes),
-        returned=_of_schemes(opening.returned, schemes),
+        returned=_returned(settled, _of_schemes(opening.benefits, schemes)),
     )
 
 
 def _of_schemes(owned: Mapping[str, int], schemes: Collection[str]) -> dict[str, int]:
     """What the books name no scheme for (start-up money) belongs to the only scheme there is; of several to none."""
-    if len(schemes) != 1:
+    if len(schemes) != 1 or not owned:
         return dict(owned)
     (only,) = schemes
     return {only: sum(owned.values())}
+
+
+def _returned(settled: Mapping[tuple[str, str, str], int], benefits: Mapping[str, int]) -> dict[str, int]:
+    """What the books say that care cost less than was paid, scheme by scheme, where they know of any."""
+    paid: Counter[str] = Counter()
+    for (scheme, _, _), fen in settled.items():
+        paid[scheme] += fen
+    return {scheme: paid[scheme] - fen for scheme, fen in benefits.items() if paid[scheme] and fen != paid[scheme]}

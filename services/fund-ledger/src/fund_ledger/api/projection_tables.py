@@ -264,7 +264,7 @@ def notes_of(found: Projected) -> list[str]:
     if found.without_base:
         notes.append(f"缺少缴费基数、未计保险费的人数：{people_shown(found.without_base)}。")
     if came_back := sum(basis.returned.values()):
-        notes.append(f"同期退回、追回等冲减待遇支出 {yuan(came_back)} 元，已按险种人群从已拨付数中扣除。")
+        notes.append(f"账上同期待遇支出比已拨付数少 {yuan(came_back)} 元（退回、追回等），已按险种人群扣除。")
     if found.unassigned_fen:
         notes.append(f"已拨付而不能归入险种人群的 {yuan(found.unassigned_fen)} 元未计入。")
     return notes

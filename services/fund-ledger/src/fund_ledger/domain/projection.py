@@ -36,8 +36,8 @@ class Basis:
     """What is stored (测算基础), of one day and pool.
 
     `dues` is what the pack asks of these people, in fen, by variant, year and place; `settled` is what
-    was paid in `settled_months` months, in fen by scheme, grade and mode, and `returned` what of it came
-    back meanwhile, by scheme; `opening` is what the books hold by scheme, in fen.
+    was paid in `settled_months` months, in fen by scheme, grade and mode, and `returned` how much less it
+    cost by the books, because it came back; `opening` is what the books hold. Both are fen by scheme.
     """
 
     first_year: int

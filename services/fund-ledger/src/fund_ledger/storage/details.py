@@ -61,25 +61,5 @@ async def sum_until(connection: AsyncConnection, *, place: AfterEntry, **wanted:
     )
 
 
-async def booked_beside(
-    connection: AsyncConnection, *, pool: str, accounts: Sequence[str], source: str, since: date, until: date
-) -> dict[str, int]:
-    """What these accounts moved (fen, debit positive) by journals of any source but one, scheme by scheme."""
-    scheme = func.coalesce(line.c.scheme, "").label("scheme")
-    rows = await connection.execute(
-        select(scheme, func.sum(line.c.amount_fen).label("fen"))
-        .join(journal, (journal.c.pool == line.c.pool) & (journal.c.sequence == line.c.sequence))
-        .where(
-            line.c.pool == pool,
-            line.c.account == func.any(list(accounts)),
-            line.c.accounting_on.between(since, until),
-            journal.c.source != source,
-            journal.c.carries.is_(False),
-        )
-        .group_by(scheme)
-    )
-    return {row.scheme: int(row.fen) for row in rows}
-
-
 def _values(place: AfterEntry) -> Any:
     return tuple_(place.day, place.sequence, place.number)
