@@ -28,6 +28,7 @@ from changhu_common.events.registry import (
     UnknownEvent,
     UnreadableEvent,
 )
+from changhu_common.lanes import Lanes
 from changhu_common.rows import insert_rows
 
 Apply = Callable[[Transaction, Sequence[Envelope]], Awaitable[None]]
@@ -121,34 +122,41 @@ class Consumer:
         self._next_replay_look = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Consume until `stop`; the batch in hand is finished and its place committed."""
+        """Consume until `stop`; the batches in hand are finished and their places committed."""
         while not stop.is_set():
             try:
                 async with self._bus.reader(
                     group=self._subscription.group, topics=self._subscription.topic_names
                 ) as reader:
-                    while not stop.is_set():
-                        await self._step(reader)
+                    await self.follow(reader, stop)
             except Exception as failure:
                 # Nothing is lost: a new member of the group begins at what was committed.
                 log.warning("consumer interrupted", group=self._subscription.group, error=repr(failure))
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _step(self, reader: Reader) -> None:
-        batch = await reader.read(wait_seconds=READ_SECONDS)
-        try:
-            if (now := asyncio.get_running_loop().time()) >= self._next_replay_look:
-                self._next_replay_look = now + REPLAY_LOOK_SECONDS
+    async def follow(self, reader: Reader, stop: asyncio.Event) -> None:
+        """Apply what a reader brings until `stop`."""
+        while not stop.is_set():
+            lanes = Lanes(reader, self.apply_batch)
+            try:
+                try:
+                    while not stop.is_set():
+                        await self._step(lanes)
+                finally:
+                    await lanes.finish()
+            except Exception as failure:
+                log.warning("batch interrupted", group=self._subscription.group, error=repr(failure))
+                await reader.rewind()
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _step(self, lanes: Lanes) -> None:
+        if (now := asyncio.get_running_loop().time()) >= self._next_replay_look:
+            self._next_replay_look = now + REPLAY_LOOK_SECONDS
+            if await self._replay_is_asked():
+                # What stands behind a parked event must not overtake it.
+                await lanes.finish()
                 await self.replay_asked()
-            if batch.delivered:
-                await self.apply_batch(batch)
-        except Exception as failure:
-            log.warning("batch interrupted", group=self._subscription.group, error=repr(failure))
-            await reader.rewind()
-            await asyncio.sleep(RETRY_SECONDS)
-        else:
-            if batch.delivered:
-                await reader.commit(batch)
+        await lanes.step(wait_seconds=READ_SECONDS)
 
     async def apply_batch(self, batch: Batch) -> None:
         """Apply a batch in one transaction; raises only where the database or the bus failed."""
@@ -312,6 +320,11 @@ class Consumer:
             told = {"asked": result.rowcount}
             transaction.record(AuditEntry("replay.asked", "parked", self._subscription.group, after=told))
             return transaction.answer(told)
+
+    async def _replay_is_asked(self) -> bool:
+        asked = select(self._database.spine.parked.c.id).where(self._database.spine.parked.c.replay_asked_at.is_not(None))
+        async with self._database.read() as connection:
+            return await connection.scalar(asked.limit(1)) is not None
 
     async def replay_asked(self) -> None:
         """Apply again what a person put back, in its old order; what fails again is parked again."""

@@ -7,6 +7,7 @@ connection that it reads with, so a member that lost its lock cannot read on.
 
 import asyncio
 import zlib
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -161,7 +162,7 @@ class PostgresReader:
         self._topics = frozenset(topics)
         self._position: dict[Place, int] = {}
         self._next_claim = 0.0
-        self._turn = 0
+        self._last_read: Place = ("", 0)
 
     async def read(self, *, wait_seconds: float) -> Batch:
         await self._claim()
@@ -231,10 +232,9 @@ class PostgresReader:
     async def _fetch(self) -> Batch:
         if not self._position:
             return Batch()
-        # Another partition is asked first each time, so that a busy one does not starve the rest.
-        self._turn += 1
+        # The partition that was read last is asked last, so that a busy one does not starve the rest.
         places = sorted(self._position)
-        first = self._turn % len(places)
+        first = bisect_right(places, self._last_read)
         places = places[first:] + places[:first]
         rows = await self._connection.execute(
             'SELECT m.topic, m.partition, m."offset", m.key, m.headers, m.value'
@@ -256,4 +256,7 @@ class PostgresReader:
             ]
         )
         self._position.update(batch.next_offsets())
+        if batch.delivered:
+            last = batch.delivered[-1]
+            self._last_read = (last.message.topic, last.partition)
         return batch

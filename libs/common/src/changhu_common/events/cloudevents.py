@@ -14,18 +14,19 @@ SPEC_VERSION = "1.0"
 def encode(envelope: Envelope) -> Message:
     """Put an envelope on the wire."""
     event = envelope.event
+    key = event.key
     headers = {
         "ce_specversion": SPEC_VERSION,
         "ce_id": str(envelope.id),
         "ce_source": envelope.source,
         "ce_type": event.wire_type(),
         "ce_time": envelope.time.isoformat(),
-        "ce_subject": event.key,
+        "ce_subject": key,
         "content-type": "application/json",
     }
     if envelope.traceparent:
         headers["traceparent"] = envelope.traceparent
-    return Message(topic=event.TOPIC.name, key=event.key, headers=headers, value=event.model_dump_json().encode())
+    return Message(topic=event.TOPIC.name, key=key, headers=headers, value=event.model_dump_json().encode())
 
 
 def decode(message: Message, registry: Registry) -> Envelope:

@@ -5,7 +5,7 @@ city too. Nothing is booked twice for one fact, and nothing booked is ever chang
 mended by another journal.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -75,9 +75,9 @@ class Journal:
 
 def refuse_unbalanced(lines: Sequence[Line]) -> None:
     """JournalEmpty or JournalUnbalanced, with the book that does not balance."""
-    if not lines or any(line.amount_fen == 0 for line in lines):
+    if not lines or 0 in [line.amount_fen for line in lines]:
         raise JournalEmpty("凭证至少要有一借一贷, 且每行金额不能为零。")
-    books: Counter[tuple[str, str | None]] = Counter()
+    books: defaultdict[tuple[str, str | None], int] = defaultdict(int)
     for line in lines:
         books[line.county, line.scheme] += line.amount_fen
     for (county, scheme), difference in books.items():
