@@ -1,9 +1,11 @@
 """Ids rise within a process, and content always gives the same one."""
 
+import json
 import threading
 import time
+from contextlib import suppress
 from datetime import date
-from uuid import RFC_4122, UUID
+from uuid import RFC_4122, UUID, uuid5
 
 import pytest
 from changhu_common.ids import named_id, new_id, new_ids
@@ -59,3 +61,11 @@ def test_the_same_content_gives_the_same_id_for_ever() -> None:
 @given(st.lists(st.text(max_size=5), max_size=4), st.lists(st.text(max_size=5), max_size=4))
 def test_different_parts_give_different_ids(one: list[str], other: list[str]) -> None:
     assert (named_id("n", *one) == named_id("n", *other)) == (one == other)
+
+
+@given(namespace=st.text(), parts=st.lists(st.one_of(st.text(), st.integers(), st.dates(), st.uuids())))
+def test_a_named_id_is_the_uuid5_of_the_json_of_its_parts(namespace: str, parts: list[str | int | date | UUID]) -> None:
+    root = UUID("a8c2a4f4-5d0c-5f0e-9a53-6e1c0f7c2b11")
+    name = json.dumps([namespace, *map(str, parts)], ensure_ascii=False)
+    with suppress(UnicodeEncodeError):  # half a pair of surrogates has no UTF-8
+        assert named_id(namespace, *parts) == uuid5(root, name)

@@ -11,6 +11,7 @@ from changhu_common.roles import Role
 from fund_ledger.app import SERVICE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from tests.support.ledgers import (
     COUNTY,
@@ -74,6 +75,17 @@ async def test_batches_at_once_never_break_the_sequence(ledger: Running) -> None
     await asyncio.gather(*(ledger.hear(*batch) for batch in batches))
     await assert_kept(ledger)
     assert [row.count for row in await rows(ledger, "SELECT count(*) FROM journal GROUP BY pool")] == [40, 40]
+
+
+async def test_a_session_that_began_on_empty_books_finds_each_journal_by_its_place(ledger: Running) -> None:
+    batches, at_once = 10, 40
+    for _ in range(batches):
+        await ledger.hear(*[contribution() for _ in range(at_once)])
+    async with ledger.database.engine.begin() as connection:
+        await connection.execute(text("SELECT pg_stat_force_next_flush()"))
+    (read,) = await rows(ledger, "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'journal'")
+    # A plan that looks a journal up by its pool alone would read all of the pool for each line.
+    assert read.sum < 10 * batches * at_once
 
 
 EVENTS = st.one_of(

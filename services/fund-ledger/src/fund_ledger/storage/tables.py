@@ -64,7 +64,8 @@ journal = Table(
     # The database's own time: lines may only be added in the transaction that wrote their journal.
     Column("written_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     UniqueConstraint("pool", "sequence"),
-    UniqueConstraint("pool", "year", "number"),
+    # The pool last: an index that begins with it would look right for finding a journal by pool and sequence.
+    UniqueConstraint("year", "number", "pool"),
 )
 Index("ix_journal_source_event_id", journal.c.source_event_id)
 # A journal is reversed once; few are.
