@@ -322,9 +322,10 @@ class Consumer:
             return transaction.answer(told)
 
     async def _replay_is_asked(self) -> bool:
-        asked = select(self._database.spine.parked.c.id).where(self._database.spine.parked.c.replay_asked_at.is_not(None))
+        table = self._database.spine.parked
         async with self._database.read() as connection:
-            return await connection.scalar(asked.limit(1)) is not None
+            asked = select(table.c.id).where(table.c.replay_asked_at.is_not(None)).limit(1)
+            return await connection.scalar(asked) is not None
 
     async def replay_asked(self) -> None:
         """Apply again what a person put back, in its old order; what fails again is parked again."""
