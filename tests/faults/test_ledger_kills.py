@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from changhu_common.periods import Month
 from changhu_common.roles import Role
 from changhu_common.service import Service
 from changhu_standalone.postgres import EmbeddedPostgres
-from fund_ledger.app import SERVICE, parts
+from fund_ledger.app import SERVICE
 from fund_ledger.storage.tables import METADATA
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -132,10 +131,7 @@ def cut(ledger: Running, postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 async def ledger(deploy: Deploy) -> Running:
-    async def lag() -> dict[str, int]:
-        return {}
-
-    ledger = await deploy(replace(SERVICE, build=lambda resources: parts(resources, lag)))
+    ledger = await deploy(SERVICE)
     ledger.advance_to(datetime(2027, 2, 1, 1, 0, tzinfo=UTC))
     await ledger.hear(
         contribution(100, pool=POOL, county=POOR, received_on=date(2026, 10, 5)),

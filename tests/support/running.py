@@ -5,8 +5,10 @@
 
 import itertools
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from uuid import UUID
 import httpx
 import pytest
 from changhu_common.auth import DevelopmentIssuer, TokenChecker
-from changhu_common.bus.port import Batch, Delivered, Message
+from changhu_common.bus.port import Batch, Delivered, Lag, Message
 from changhu_common.bus.postgres import PostgresBus
 from changhu_common.clock import FileClock
 from changhu_common.database import Database
@@ -27,9 +29,10 @@ from changhu_common.ids import new_id
 from changhu_common.migrating import migrate
 from changhu_common.provisioning import provision
 from changhu_common.roles import Grant, Role
-from changhu_common.service import Resources, Service, Worker, new_app
+from changhu_common.service import Parts, Resources, Service, Worker, new_app
 from changhu_common.settings import ServiceSettings
 from changhu_standalone.postgres import EmbeddedPostgres
+from fastapi import FastAPI
 from psycopg import sql
 from pydantic import SecretStr
 from sqlalchemy import select
@@ -54,6 +57,11 @@ class Running:
     def advance_to(self, moment: datetime) -> None:
         assert isinstance(self.clock, FileClock)
         self.clock.advance_to(moment)
+
+    @property
+    def bus(self) -> "QuietBus":
+        assert isinstance(self.resources.bus, QuietBus)
+        return self.resources.bus
 
     def token(
         self,
@@ -162,46 +170,102 @@ def settings_for(postgres: EmbeddedPostgres) -> Callable[..., ServiceSettings]:
     return settings
 
 
+class QuietBus(PostgresBus):
+    """Nothing comes over it; a test says how far (messages by topic) the service's `group` is `behind`."""
+
+    def __init__(self) -> None:
+        super().__init__("host=/nowhere")
+        self.behind: dict[str, int] = {}
+        self.group: str | None = None
+
+    async def lag(self, *, group: str, topics: Sequence[str]) -> list[Lag]:
+        self.group = group
+        return [Lag(topic, self.behind.get(topic, 0)) for topic in topics]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A service put together: app, engine and keys. Which rows stand in its database is each test's own matter."""
+
+    app: FastAPI
+    resources: Resources
+    clock: FileClock
+    bus: QuietBus
+    issuer: DevelopmentIssuer
+
+    @property
+    def database(self) -> sql.Identifier:
+        return sql.Identifier(str(self.resources.database.engine.url.database))
+
+
+Idle = dict[tuple[str, Callable[[Resources], Parts]], list[Site]]
+
+
+@pytest.fixture(scope="session")
+async def sites() -> AsyncIterator[Idle]:
+    """Sites that no test uses: to put an app together takes longer than most tests."""
+    idle: Idle = defaultdict(list)
+    yield idle
+    for site in itertools.chain.from_iterable(idle.values()):
+        await site.resources.close()
+
+
+@pytest.fixture(scope="session")
+def new_site(
+    settings_for: Callable[..., ServiceSettings], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Service], Site]:
+    """Put a service together, on a database, a clock and a bus that are its own."""
+    folder = tmp_path_factory.mktemp("sites")
+    numbers = itertools.count(1)
+
+    def site(service: Service) -> Site:
+        name = f"{service.database}_site_{next(numbers)}"
+        clock = FileClock(folder / name)
+        settings = settings_for(service, database=name, clock_file=clock.path)
+        audience = {"issuer": "https://issuer.test", "audience": "changhu"}
+        issuer = DevelopmentIssuer(folder / "issuer.pem", **audience, clock=clock)
+        url = settings.database_url.get_secret_value()
+        resources = Resources(
+            settings=settings,
+            clock=clock,
+            database=Database(url, spine=service.spine, source=service.name, clock=clock),
+            bus=(bus := QuietBus()),
+            token_checker=TokenChecker(keys=issuer.keys, **audience, clock=clock),
+        )
+        return Site(new_app(service, resources, work=False), resources, clock, bus, issuer)
+
+    return site
+
+
 @pytest.fixture
 async def deploy(
     postgres: EmbeddedPostgres,
-    fresh_database: Callable[..., str],
     service_template: Callable[[Service], str],
-    settings_for: Callable[..., ServiceSettings],
-    tmp_path: Path,
+    sites: Idle,
+    new_site: Callable[[Service], Site],
 ) -> AsyncIterator[Deploy]:
     """Bring a service up on a fresh copy of its database; it is gone after the test."""
     async with AsyncExitStack() as stack:
 
-        def drop(database: str) -> None:
+        async def leave(service: Service, site: Site) -> None:
+            await site.resources.database.close()
+            site.clock.path.unlink()  # it never goes back
+            site.bus.behind.clear()
             with postgres.connect() as connection:
-                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
+                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(site.database))
+            sites[service.name, service.build].append(site)
 
         async def up(service: Service) -> Running:
-            database = fresh_database(service.database, template=service_template(service))
-            stack.callback(drop, database)
-            clock_file = tmp_path / "clock"
-            clock = FileClock(clock_file)
-            clock.advance_to(START)
-            settings = settings_for(service, database=database, clock_file=clock_file)
-            issuer = DevelopmentIssuer(
-                tmp_path / "issuer.pem", issuer="https://issuer.test", audience="changhu", clock=clock
-            )
-            resources = Resources(
-                settings=settings,
-                clock=clock,
-                database=Database(
-                    settings.database_url.get_secret_value(), spine=service.spine, source=service.name, clock=clock
-                ),
-                bus=PostgresBus("host=/nowhere"),
-                token_checker=TokenChecker(
-                    keys=issuer.keys, issuer="https://issuer.test", audience="changhu", clock=clock
-                ),
-            )
-            app = new_app(service, resources, work=False)
-            transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+            template = service_template(service)
+            idle = sites[service.name, service.build]
+            site = idle.pop() if idle else new_site(service)
+            with postgres.connect() as connection:
+                made = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+                connection.execute(made.format(site.database, sql.Identifier(template)))
+            stack.push_async_callback(leave, service, site)
+            site.clock.advance_to(START)
+            transport = httpx.ASGITransport(app=site.app, raise_app_exceptions=False)
             client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://test"))
-            stack.push_async_callback(resources.close)
-            return Running(service, resources, client, issuer)
+            return Running(service, site.resources, client, site.issuer)
 
         yield up

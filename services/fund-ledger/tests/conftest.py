@@ -1,11 +1,10 @@
-"""The ledger under test, its consumer never behind unless a test says so; and whoever owns its database."""
+"""The ledger under test, and whoever owns its database."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from changhu_standalone.postgres import EmbeddedPostgres
-from fund_ledger.app import SERVICE, parts
+from fund_ledger.app import SERVICE
 
 from tests.support.running import Deploy, Running
 
@@ -13,17 +12,8 @@ AsOwner = Callable[[Running, str], None]
 
 
 @pytest.fixture
-def behind() -> dict[str, int]:
-    """Events on their way to the ledger, by topic."""
-    return {}
-
-
-@pytest.fixture
-async def ledger(deploy: Deploy, behind: dict[str, int]) -> Running:
-    async def lag() -> dict[str, int]:
-        return behind
-
-    return await deploy(replace(SERVICE, build=lambda resources: parts(resources, lag)))
+async def ledger(deploy: Deploy) -> Running:
+    return await deploy(SERVICE)
 
 
 @pytest.fixture

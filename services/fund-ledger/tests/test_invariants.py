@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -10,7 +9,7 @@ from changhu_common.events import Envelope, Event
 from changhu_common.events.ledger import JournalPosted
 from changhu_common.ids import new_id
 from changhu_common.roles import Role
-from fund_ledger.app import SERVICE, parts
+from fund_ledger.app import SERVICE
 from fund_ledger.domain.chain import Entry, Head, placed
 from fund_ledger.domain.journal import Journal
 from hypothesis import HealthCheck, given, settings
@@ -81,12 +80,9 @@ async def work_a_year_end(ledger: Running) -> None:
 async def test_told_again_in_any_order_and_over_closed_months_the_balances_are_the_same(
     deploy: Deploy, facts: list[Event], seed: int, closes: bool
 ) -> None:
-    async def lag() -> dict[str, int]:
-        return {}
-
     seen = []
     for order in (facts, random.Random(seed).sample(facts, len(facts))):
-        ledger = await deploy(replace(SERVICE, build=lambda resources: parts(resources, lag)))
+        ledger = await deploy(SERVICE)
         ledger.advance_to(LATER)
         middle = len(order) // 2
         await ledger.hear(*order[:middle])

@@ -126,14 +126,12 @@ async def test_the_database_refuses_lines_in_a_closed_month(ledger: Running, as_
             )
 
 
-async def test_a_month_does_not_close_while_something_is_left_to_book(
-    ledger: Running, behind: dict[str, int], as_owner: Any
-) -> None:
+async def test_a_month_does_not_close_while_something_is_left_to_book(ledger: Running, as_owner: Any) -> None:
     await ledger.hear(contribution())
-    behind["settlement.payment"] = 3
+    ledger.bus.behind["settlement.payment"] = 3
     refused = await close(ledger, "2026-07")
     assert [check["name"] for check in refused.json()["checks"]] == ["events_waiting"]
-    behind.clear()
+    ledger.bus.behind.clear()
     await ledger.hear(contribution().model_copy(update={"amount_fen": 2**70}))
     assert [check["name"] for check in (await close(ledger, "2026-07")).json()["checks"]] == ["events_parked"]
     as_owner(ledger, "DELETE FROM parked")

@@ -4,6 +4,7 @@ import asyncio
 import io
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 import httpx
@@ -12,7 +13,7 @@ from changhu_common.errors import FieldError
 from changhu_common.ids import new_id
 from changhu_common.roles import Role
 from fund_ledger.api.projections import EDGE
-from fund_ledger.app import SERVICE, parts
+from fund_ledger.app import SERVICE, build
 from fund_ledger.domain.assumptions import Assumptions
 from fund_ledger.domain.projected import Projected, ProjectionAsked
 from fund_ledger.domain.projection import BasisMissing, project
@@ -46,12 +47,13 @@ async def gather(asked: ProjectionAsked, assumed: Assumptions, tell: Tell) -> Pr
     )
 
 
+# The ledger as it runs together with those that a projection rests on.
+TOGETHER = replace(SERVICE, build=partial(build, gather=gather))
+
+
 @pytest.fixture
 async def projecting(deploy: Deploy) -> Running:
-    async def lag() -> dict[str, int]:
-        return {}
-
-    running = await deploy(replace(SERVICE, build=lambda resources: parts(resources, lag, gather)))
+    running = await deploy(TOGETHER)
     running.advance_to(datetime(2026, 8, 20, 1, 0, tzinfo=UTC))
     return running
 

@@ -5,7 +5,7 @@ visits are paid at 80 %.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,8 +20,7 @@ from changhu_common.events.policy import PolicyValueApproved
 from changhu_common.events.provider import AgreementState, Price, PricesPublished, ProviderDesignated
 from changhu_common.ids import new_id
 from changhu_common.roles import Role
-from changhu_common.service import Parts, Resources
-from settlement.app import SERVICE, parts
+from settlement.app import SERVICE
 
 from tests.support.running import Deploy, Running
 
@@ -164,7 +163,11 @@ class Settlement:
     running: Running
     person: UUID = field(default_factory=new_id)
     organisation: UUID = field(default_factory=new_id)
-    lag: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def lag(self) -> dict[str, int]:
+        """How far the service's consumer is behind, by topic."""
+        return self.running.bus.behind
 
     def who(self, *roles: Role, **more: Any) -> dict[str, str]:
         return self.running.token(*roles, **more)
@@ -233,13 +236,4 @@ class Settlement:
 
 
 async def deployed(deploy: Deploy) -> Settlement:
-    """The service, told by the test how far its consumer is behind."""
-    lag: dict[str, int] = {}
-
-    async def behind() -> Mapping[str, int]:
-        return lag
-
-    def build(resources: Resources) -> Parts:
-        return parts(resources, behind)
-
-    return Settlement(await deploy(replace(SERVICE, build=build)), lag=lag)
+    return Settlement(await deploy(SERVICE))

@@ -63,7 +63,7 @@ class Twofold(Settlement):
 @pytest.fixture
 async def twofold(deploy: Deploy) -> Twofold:
     settlement = await deployed(deploy)
-    twofold = Twofold(settlement.running, lag=settlement.lag)
+    twofold = Twofold(settlement.running)
     await twofold.begin()
     return twofold
 

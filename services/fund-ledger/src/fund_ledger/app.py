@@ -29,7 +29,7 @@ from fund_ledger.usecases.executions import Executions
 from fund_ledger.usecases.line_drafts import LineDrafts
 from fund_ledger.usecases.matching import Matching
 from fund_ledger.usecases.months import MonthlyReports
-from fund_ledger.usecases.periods import Lag, Periods
+from fund_ledger.usecases.periods import Periods
 from fund_ledger.usecases.projections import Gather, Projections
 from fund_ledger.usecases.proof import Proofs
 from fund_ledger.usecases.reconciliation import Reconciliations
@@ -49,11 +49,6 @@ def build(resources: Resources, gather: Gather | None = None) -> Parts:
         behind = await resources.bus.lag(group=heard.group, topics=heard.topic_names)
         return {each.topic: each.messages for each in behind}
 
-    return parts(resources, lag, gather)
-
-
-def parts(resources: Resources, lag: Lag, gather: Gather | None = None) -> Parts:
-    """The service, told by `lag` how far its consumer is behind."""
     database, clock = resources.database, resources.clock
     books, recurring = Books(database), Recurring(database, clock)
     secrets = BankSecrets(resources.settings)

@@ -12,7 +12,7 @@ from settlement.api.returns import returns_router
 from settlement.api.statements import statements_router
 from settlement.consumers.facts import FACTS, SUBSCRIPTION
 from settlement.storage.tables import METADATA, SPINE
-from settlement.usecases.closing import Closing, Lag
+from settlement.usecases.closing import Closing
 from settlement.usecases.enquiries import Enquiries
 from settlement.usecases.handling_entry import HandlingEntry
 from settlement.usecases.handling_fees import HandlingFees
@@ -28,11 +28,6 @@ def build(resources: Resources) -> Parts:
         behind = await resources.bus.lag(group=SUBSCRIPTION.group, topics=[topic.name for topic in FACTS])
         return {each.topic: each.messages for each in behind}
 
-    return parts(resources, lag)
-
-
-def parts(resources: Resources, lag: Lag) -> Parts:
-    """The service, told by `lag` how far its consumer is behind."""
     database = resources.database
     recounting = Recounting(database)
     return Parts(
