@@ -1,42 +1,18 @@
-"""No statement is paid beyond the budget unless two people let it through, whatever happens at once or again."""
+"""No statement is paid beyond the budget: it reserves what it will pay, or waits and says what is short."""
 
-import asyncio
-import random
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from changhu_common.events import Envelope, Event
 from changhu_common.events.budget import BudgetAnswer, BudgetExceeded, BudgetReleased, BudgetReserved
 from changhu_common.events.policy import PolicyValueApproved
-from changhu_common.events.settlement import StatementApproved
 from changhu_common.ids import new_id
 from changhu_common.roles import Role
-from fund_ledger.app import SERVICE
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
-from tests.support.budgets import (
-    CARE,
-    approve,
-    approved,
-    budget,
-    care,
-    draft,
-    executed,
-    in_force,
-    line,
-    paid,
-    part,
-    rejected,
-    release,
-    reservation,
-)
-from tests.support.ledgers import COUNTY, OTHER_COUNTY, assert_kept, contribution, payment, reversal, rows
-from tests.support.running import Deploy, Running
+from tests.support.budgets import CARE, approved, care, executed, in_force, line, paid, part, rejected, reservation
+from tests.support.ledgers import COUNTY, OTHER_COUNTY, payment, reversal, rows
+from tests.support.running import Running
 
 JULY = datetime(2026, 7, 20, 2, 0, tzinfo=UTC)
 
@@ -221,53 +197,6 @@ async def test_a_raised_budget_tries_who_waits_in_the_order_of_approval(ledger: 
     assert (await reservation(ledger, late.statement_id))["status"] == "reserved"
 
 
-async def test_two_different_people_let_one_through_with_a_reason(ledger: Running) -> None:
-    await in_force(ledger, line(100))
-    statement = approved(500)
-    await ledger.hear(statement)
-    told = statement.statement_id
-    early = await release(ledger, told, "/approval", by="li")
-    assert early.json()["code"] == "budget.release_not_asked"
-    asked = await release(ledger, told, by="zhang", body={"reason": "追加预算正在报批"})
-    assert asked.json()["release_reason"] == "追加预算正在报批"
-    assert (await release(ledger, told, by="li", body={"reason": "再次"})).json()["code"] == "budget.release_asked"
-    own = await release(ledger, told, "/approval", by="zhang")
-    assert (own.status_code, own.json()["code"]) == (403, "post.not_separated")
-    assert not await ledger.told(BudgetReserved)
-    through = (await release(ledger, told, "/approval", by="li")).json()
-    assert (through["status"], through["basis"], through["let_through_by"]) == ("reserved", "let_through", "li")
-    (reserved,) = await ledger.told(BudgetReserved)
-    assert (reserved.basis, reserved.revision) == ("let_through", 2)
-    assert await care(ledger) == (100, 500, 0, -400)
-    again = await release(ledger, told, by="zhang", body={"reason": "再次"})
-    assert (again.status_code, again.json()["code"]) == (409, "budget.not_waiting")
-
-
-async def test_a_refused_release_leaves_it_waiting(ledger: Running) -> None:
-    await in_force(ledger, line(100))
-    statement = approved(500)
-    await ledger.hear(statement)
-    await release(ledger, statement.statement_id, by="zhang", body={"reason": "急"})
-    refused = await release(ledger, statement.statement_id, "/rejection", by="li", body={"reason": "先调预算"})
-    assert (refused.json()["status"], refused.json()["release_asked_by"]) == ("waiting", None)
-    approving = await release(ledger, statement.statement_id, "/approval", by="li")
-    assert approving.json()["code"] == "budget.release_not_asked"
-
-
-async def test_only_who_answers_for_the_pool_sees_and_releases_its_reservations(ledger: Running) -> None:
-    await in_force(ledger, line(100))
-    statement = approved(500)
-    await ledger.hear(statement)
-    path = f"/reservations/{statement.statement_id}"
-    for region in (COUNTY, "330300"):
-        who = ledger.token(Role.ACCOUNTANT, region=region)
-        assert (await ledger.get(path, who)).status_code == 404
-        assert (await ledger.get("/pools/211100/reservations", who)).status_code == 404
-        assert (await ledger.post(f"{path}/release", who, {"reason": "急"})).status_code == 404
-    told = await ledger.get("/pools/211100/reservations", ledger.token(Role.AUDITOR), status="waiting")
-    assert [each["statement_id"] for each in told.json()] == [str(statement.statement_id)]
-
-
 async def test_an_operator_may_say_that_a_budget_only_informs(ledger: Running) -> None:
     await in_force(ledger, line(100))
     await ledger.hear(supplied("budget.hard_stop", "informs"))
@@ -338,168 +267,6 @@ async def test_a_payment_that_nothing_was_reserved_for_is_booked_and_counts(ledg
     await in_force(ledger, line(1_000))
     await ledger.hear(payment(300, paid_on=date(2026, 7, 20)))
     assert await care(ledger) == (1_000, 0, 300, 700)
-
-
-async def test_of_many_that_ask_at_once_only_as_many_as_fit_are_reserved(ledger: Running) -> None:
-    await in_force(ledger, line(1_000))
-    asked = [approved(70) for _ in range(40)]
-    await asyncio.gather(*(ledger.hear(*asked[n : n + 2], contribution(county=COUNTY)) for n in range(0, 40, 2)))
-    assert await care(ledger) == (1_000, 980, 0, 20)
-    assert len(await ledger.told(BudgetReserved)) == 14
-    await assert_kept(ledger)
-
-
-async def test_of_two_who_release_at_once_one_does(ledger: Running) -> None:
-    await in_force(ledger, line(100))
-    statement = approved(500)
-    await ledger.hear(statement)
-    await release(ledger, statement.statement_id, by="zhang", body={"reason": "急"})
-    answered = await asyncio.gather(
-        *(release(ledger, statement.statement_id, "/approval", by=f"li{n}") for n in range(4))
-    )
-    assert sorted(each.status_code for each in answered) == [200, 409, 409, 409]
-    assert len(await ledger.told(BudgetReserved)) == 1
-
-
-async def test_asking_paying_releasing_and_raising_at_once_keep_the_limit(ledger: Running) -> None:
-    await in_force(ledger, line(1_000))
-    first = [approved(90) for _ in range(20)]
-    await ledger.hear(*first)
-    waiting = [s for s in first if (await reservation(ledger, s.statement_id))["status"] == "waiting"][:3]
-    for each in waiting:
-        await release(ledger, each.statement_id, by="zhang", body={"reason": "急"})
-    raised = await draft(ledger, budget(line(1_300)))
-    await asyncio.gather(
-        *(release(ledger, each.statement_id, "/approval", by="li") for each in waiting),
-        *(ledger.hear(paid(each), approved(35)) for each in first[:8]),
-        approve(ledger, raised),
-        *(ledger.hear(approved(45), contribution()) for _ in range(5)),
-    )
-    budgeted, reserved, spent, _ = await care(ledger)
-    through = await rows(ledger, "SELECT sum(fund_fen)::int AS fen FROM reservation WHERE basis = 'let_through'")
-    assert budgeted == 1_300
-    assert reserved + spent <= 1_300 + (through[0].fen or 0)
-    assert not await rows(ledger, "SELECT FROM parked")
-    await assert_kept(ledger)
-
-
-async def held(ledger: Running) -> list[Any]:
-    return await rows(
-        ledger,
-        "SELECT statement_id, account, county, scheme, amount_fen, settled_fen, status"
-        " FROM reservation_part JOIN reservation ON id = statement_id ORDER BY 1, 2, 3, 4",
-    )
-
-
-@pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_the_same_events_shuffled_and_doubled_leave_the_same_reservations(deploy: Deploy, seed: int) -> None:
-    statements = [approved(part(n * 10, payments=2), part(-n, county=OTHER_COUNTY)) for n in range(1, 6)]
-    told: list[Event] = [*statements, rejected(statements[0])]
-    for statement in statements[1:4]:
-        fen = statement.parts[0].fund_fen
-        told += [paid(statement, fen - 3), paid(statement, 3), paid(statement, -(fen // 10), county=OTHER_COUNTY)]
-    envelopes = [Envelope(id=new_id(), source="test", time=JULY, event=event) for event in told]
-    seen = []
-    for shuffled in (False, True):
-        ledger = await deploy(SERVICE)
-        ledger.advance_to(JULY)
-        await in_force(ledger, line(10_000))
-        heard = envelopes * (1 + shuffled)
-        if shuffled:
-            random.Random(seed).shuffle(heard)
-        for first in range(0, len(heard), 4):
-            await ledger.hear(*heard[first : first + 4])
-        assert not await rows(ledger, "SELECT FROM parked")
-        seen.append((await held(ledger), await care(ledger)))
-    assert seen[0] == seen[1]
-
-
-# What may happen: a statement asks, is paid or rejected, is let through, or the budget is raised.
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("ask"), st.integers(-300, 600)),
-        st.tuples(st.just("pay"), st.integers(0, 9)),
-        st.tuples(st.just("reject"), st.integers(0, 9)),
-        st.tuples(st.just("release"), st.integers(0, 9)),
-        st.tuples(st.just("raise"), st.integers(1, 400)),
-    ),
-    min_size=4,
-    max_size=16,
-)
-
-
-class History:
-    """Plays steps against a ledger with a budget of 1,000 fen, and knows what may stand beyond it."""
-
-    def __init__(self, ledger: Running) -> None:
-        self.ledger = ledger
-        self.statements: list[StatementApproved] = []
-        self.budget_fen = 1_000
-        self.let_through_fen = 0
-
-    async def status(self, statement: StatementApproved) -> str:
-        return str((await reservation(self.ledger, statement.statement_id))["status"])
-
-    async def play(self, step: str, number: int) -> None:
-        if step == "ask":
-            self.statements.append(approved(number) if number else approved())
-            await self.ledger.hear(self.statements[-1])
-        elif step == "raise":
-            self.budget_fen += number
-            await in_force(self.ledger, line(self.budget_fen))
-        elif self.statements:
-            await self._of(step, self.statements[number % len(self.statements)])
-
-    async def _of(self, step: str, statement: StatementApproved) -> None:
-        status = await self.status(statement)
-        if step == "pay" and status == "reserved":
-            await self.ledger.hear(paid(statement))
-        elif step == "reject" and status in {"reserved", "waiting"}:
-            await self.ledger.hear(rejected(statement))
-        elif step == "release" and status == "waiting":
-            self.let_through_fen += statement.fund_fen
-            await release(self.ledger, statement.statement_id, by="zhang", body={"reason": "急"})
-            assert (await release(self.ledger, statement.statement_id, "/approval", by="li")).status_code == 200
-
-
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-@given(steps=STEPS)
-async def test_reserved_and_spent_never_exceed_the_budget_unless_two_let_it(
-    deploy: Deploy, steps: list[tuple[str, int]]
-) -> None:
-    ledger = await deploy(SERVICE)
-    ledger.advance_to(JULY)
-    await in_force(ledger, line(1_000))
-    history = History(ledger)
-    for step, number in steps:
-        await history.play(step, number)
-        budgeted, reserved, spent, _ = await care(ledger)
-        assert budgeted == history.budget_fen
-        assert reserved >= 0
-        assert reserved + spent <= history.budget_fen + history.let_through_fen
-        free_fen = history.budget_fen - reserved - spent
-        for statement in history.statements:
-            # Nobody waits who would fit.
-            assert await history.status(statement) != "waiting" or statement.fund_fen > free_fen
-    await assert_kept(ledger)
-
-
-async def test_the_database_keeps_what_two_people_and_an_end_are(ledger: Running) -> None:
-    await in_force(ledger, line(1_000))
-    statement = approved(600)
-    await ledger.hear(statement, paid(statement))
-    for change in (
-        "UPDATE reservation SET status = 'reserved'",
-        "DELETE FROM reservation",
-        "UPDATE reservation SET fund_fen = 1",
-        "UPDATE budget SET status = 'rejected', version = NULL",
-        "UPDATE budget_line SET amount_fen = 5",
-        "INSERT INTO budget_line SELECT budget_id, '5401', '', '', 5 FROM budget_line",
-        "DELETE FROM budget",
-    ):
-        with pytest.raises(DBAPIError):
-            async with ledger.database.engine.begin() as connection:
-                await connection.execute(text(change))
 
 
 async def test_an_unknown_statement_is_not_found(ledger: Running) -> None:
