@@ -11,6 +11,7 @@ from changhu_common.roles import Role
 from enrollment.app import SERVICE
 from stdnum.cn import ric
 
+from services.enrollment.tests.merge_story import EARLIER, Two
 from tests.support.running import Deploy, Running
 
 HEADER = ("姓名", "公民身份号码", "县区", "参保类别", "参保日期", "停保日期", "缴费基数", "人员标识")
@@ -74,3 +75,10 @@ def enrol(enrollment: Running, clerk: dict[str, str]) -> Enrol:
         return told
 
     return enrolled
+
+
+@pytest.fixture
+async def two(enrollment: Running, enrol: Enrol) -> Two:
+    """Insured to May under one record, from June under the other."""
+    survivor = await enrol(1, coverage={"start": "2026-06-01"})
+    return Two(enrollment, survivor, await enrol(2, coverage=EARLIER))
