@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from changhu_common.database import AskedChange, AuditEntry, Database, Transaction
-from changhu_common.errors import FieldError, InvalidInput, NotFound
+from changhu_common.errors import NotFound
 from changhu_common.events.settlement import HandlingFeePaid, StatementApproved, StatementPart, StatementRejected
 from changhu_common.ids import named_id
 from changhu_common.periods import Month, day_of
@@ -16,7 +16,7 @@ from changhu_common.roles import Caller
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from settlement.domain.budget import refuse_unless_reserved
-from settlement.domain.steps import Doing, Step, refuse_unless_allowed
+from settlement.domain.steps import Doing, Step, refuse_strange_day, refuse_unless_allowed
 from settlement.storage import accounts, handling_fees
 from settlement.storage.handling_fees import Found
 from settlement.usecases.handling_views import HandlingFeeDetail, HandlingFeeView, fee_detail, fee_view
@@ -79,8 +79,7 @@ class HandlingFees:
         """Record that the bank paid what the budget has reserved; of a negative fee, that the money came back."""
         async with self._database.change(asked) as transaction:
             fee = await _begin(transaction, caller, fee_id, "payment")
-            if paid_on > day_of(transaction.now):
-                raise InvalidInput("支付日期不能晚于今天。", errors=[FieldError("paid_on", "晚于今天")])
+            refuse_strange_day(paid_on, today=day_of(transaction.now), field="paid_on")
             refuse_unless_reserved({fee_id: budget_of(fee)})
             done = {
                 "status": "paid",

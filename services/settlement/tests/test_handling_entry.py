@@ -1,0 +1,121 @@
+"""A fee is entered once for a period, counted from its agreement, or refused with what to do."""
+
+import asyncio
+from datetime import date
+from typing import Any
+
+import pytest
+from changhu_common.roles import Role
+
+from services.settlement.tests.handling_story import FEES, code, enter, entered, fee, in_january, row, step, supplied
+from services.settlement.tests.settlement_story import COUNTY, POOL, REVIEW
+from tests.support.running import Deploy, Running
+
+
+@pytest.fixture
+async def settlement(deploy: Deploy) -> Running:
+    running = await in_january(deploy)
+    await running.hear(supplied())
+    return running
+
+
+async def test_a_fee_says_how_it_was_counted_and_by_which_clause(settlement: Running) -> None:
+    made = await entered(settlement, fee(performance="年度考核 92 分", deduction="2%"))
+    assert (made["due_fen"], made["fund_fen"]) == (4_900_000, 4_900_000)
+    assert made["computation"] == "基数 1,000,000.00 元 × 5% × (1 − 绩效扣减 2%) = 49,000.00 元"
+    found = made["finding"]
+    assert (found["parameter"], found["clause"], found["status"]) == ("handling.fee_share", "三(九)", "supplied")
+    assert (found["text"], found["reading"]) == ("经办服务费比例 5%", "补录依据：经办协议 7")
+
+
+@pytest.mark.parametrize(
+    ("method", "parameter"), [("share", "handling.fee_share"), ("fixed", "handling.fee_fixed_fen")]
+)
+async def test_what_the_agreement_does_not_say_is_missing(deploy: Deploy, method: str, parameter: str) -> None:
+    running = await in_january(deploy)
+    refused = await enter(running, fee(method=method))
+    assert code(refused) == (422, "policy.missing")
+    assert (refused.json()["parameter"], refused.json()["pool"]) == (parameter, POOL)
+    assert (await running.get(FEES, running.token(Role.AUDITOR))).json() == []
+
+
+async def test_an_amount_for_each_person_and_a_fixed_one_are_those_of_a_year(settlement: Running) -> None:
+    await settlement.hear(supplied("handling.fee_per_person_fen", 1_200), supplied("handling.fee_fixed_fen", 4_000))
+    persons = await entered(settlement, fee(row(2_000, COUNTY), method="per_person", period="2026-Q3"))
+    fixed = await entered(settlement, fee(method="fixed", basis=[], basis_name=None, period="2026-12"))
+    assert (persons["due_fen"], fixed["due_fen"]) == (600_000, 333)
+
+
+async def test_periods_of_one_insurer_do_not_overlap_unless_rejected(settlement: Running) -> None:
+    made = await entered(settlement, fee(period="2026-Q3"))
+    again = await enter(settlement, fee(period="2026"))
+    assert (*code(again), again.json()["fee_id"]) == (409, "handling_fee.period_taken", made["fee_id"])
+    assert (await enter(settlement, fee(period="2026-Q4"))).status_code == 201
+    await step(settlement, made["fee_id"], "rejection", REVIEW, reason="基数有误")
+    assert (await enter(settlement, fee(period="2026-07"))).status_code == 201
+
+
+async def test_another_insurer_has_periods_of_its_own(settlement: Running) -> None:
+    await entered(settlement)
+    other = fee() | {"insurer": {"code": "91211100MA00001YYB", "name": "乙保险"}}
+    assert (await enter(settlement, other)).status_code == 201
+
+
+async def test_two_who_enter_at_once_make_one_fee(settlement: Running) -> None:
+    answers = await asyncio.gather(*(enter(settlement) for _ in range(4)))
+    assert sorted(each.status_code for each in answers) == [201, 409, 409, 409]
+
+
+async def test_a_request_sent_again_makes_no_second_fee(settlement: Running) -> None:
+    first, second = [await enter(settlement, key="k") for _ in range(2)]
+    assert first.json() == second.json()
+
+
+async def test_a_period_that_is_not_over_has_no_fee(settlement: Running) -> None:
+    assert code(await enter(settlement, fee(period="2027-01"))) == (422, "handling_fee.period_not_over")
+
+
+async def test_a_period_with_two_rates_is_entered_in_parts(settlement: Running) -> None:
+    await settlement.hear(supplied(value="4%", start=date(2026, 7, 1)))
+    assert code(await enter(settlement)) == (422, "handling_fee.rate_changes")
+    first, second = [await entered(settlement, fee(period=each)) for each in ("2026-Q2", "2026-Q3")]
+    assert (first["rate"], second["rate"]) == ("5%", "4%")
+
+
+async def test_a_fee_of_nothing_is_refused(settlement: Running) -> None:
+    assert code(await enter(settlement, fee(row(1)))) == (422, "handling_fee.empty")
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (fee(row(1, "999999")), "basis.0.county"),
+        (fee(row(1, COUNTY), row(1, COUNTY)), "basis.1"),
+        (fee(row(0)), "basis"),
+        (fee(basis=[]), "basis"),
+        (fee(row(-1)), "body.basis.0.quantity"),
+        (fee(row(10**16)), "body.basis.0.quantity"),
+        (fee(row(1, scheme="soldiers")), "body.basis.0.scheme"),
+        (fee(basis_source=None), "basis_source"),
+        (fee(basis_name=None), "basis_name"),
+        (fee(deduction="2%"), "performance"),
+        (fee(deduction="101%", performance="x"), "deduction"),
+        (fee(deduction="0.02", performance="x"), "body.deduction"),
+        (fee(period="2026-Q5"), "body.period"),
+        (fee(method="guess"), "body.method"),
+        (fee(agreement=" "), "body.agreement"),
+        (fee() | {"colour": "red"}, "body.colour"),
+    ],
+)
+async def test_a_bad_entry_says_which_field_and_writes_nothing(
+    settlement: Running, body: dict[str, Any], named: str
+) -> None:
+    refused = await enter(settlement, body)
+    assert code(refused) == (422, "input.invalid")
+    assert named.removeprefix("body.") in {each["field"].removeprefix("body.") for each in refused.json()["errors"]}
+    assert (await settlement.get(FEES, settlement.token(Role.AUDITOR))).json() == []
+
+
+async def test_an_insurer_is_known_by_a_code_that_holds(settlement: Running) -> None:
+    refused = await enter(settlement, fee() | {"insurer": {"code": "91211100MA00000XX1", "name": "甲"}})
+    assert code(refused) == (422, "organisation_code.invalid")
