@@ -10,11 +10,16 @@ from pathlib import Path
 import psutil
 import pytest
 from changhu_standalone.postgres import EmbeddedPostgres
+from hypothesis import settings
 from psycopg import sql
 
 from tests.support.kafka import Broker, Cluster, KafkaUnavailable, find_broker
 
 pytest_plugins = ["tests.support.running"]
+
+# How long an example takes says how busy the machine is, not whether the rule holds.
+settings.register_profile("changhu", deadline=None)
+settings.load_profile("changhu")
 
 FreshDatabase = Callable[..., str]
 

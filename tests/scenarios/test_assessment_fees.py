@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from changhu_common.roles import Role
-from changhu_standalone.story.chapters import at
+from changhu_standalone.story.cast import at
 
 from tests.scenarios.cities import Cities
 

@@ -12,7 +12,9 @@ from changhu_common.periods import Month
 from changhu_common.roles import Role
 from changhu_policies import load_pack
 from changhu_standalone.deployment import Standalone
-from changhu_standalone.story.chapters import ASSESSMENT_FEES, BENEFITS, FEE_BUDGET_FEN, Chapter, Story, story_begins
+from changhu_standalone.story.beginnings import ASSESSMENT_FEES, BENEFITS, FEE_BUDGET_FEN
+from changhu_standalone.story.cast import Chapter
+from changhu_standalone.story.chapters import Story, story_begins
 from changhu_standalone.story.city import City, build_city
 from changhu_standalone.story.office import Office, StoryFailed
 from changhu_standalone.story.report import prove

@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from changhu_standalone.story.chapters import at
+from changhu_standalone.story.cast import at
 from changhu_standalone.story.office import StoryFailed
 
 from tests.scenarios.cities import Cities

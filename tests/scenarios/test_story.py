@@ -19,7 +19,8 @@ from changhu_common.service import Service
 from changhu_policies import load_pack
 from changhu_standalone.deployment import Standalone
 from changhu_standalone.postgres import EmbeddedPostgres
-from changhu_standalone.story.chapters import LATE_BENEFIT_OF, Story, story_begins
+from changhu_standalone.story.care import LATE_BENEFIT_OF
+from changhu_standalone.story.chapters import Story, story_begins
 from changhu_standalone.story.city import City, build_city
 from changhu_standalone.story.office import Office
 from changhu_standalone.story.report import Proof, prove

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from changhu_common.roles import Role
-from changhu_standalone.story.chapters import at
+from changhu_standalone.story.cast import at
 from changhu_standalone.story.office import Desk
 
 from tests.scenarios.care_of_a_person import CareOfAPerson

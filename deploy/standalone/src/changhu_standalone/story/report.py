@@ -10,7 +10,8 @@ from changhu_common.roles import Role
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
-from changhu_standalone.story.chapters import LEAVES, Story
+from changhu_standalone.story.care import LEAVES
+from changhu_standalone.story.chapters import Story
 
 SERVICE_TERMS = {
     "enrollment": "参保",
