@@ -202,8 +202,9 @@ async def test_a_batch_is_applied_in_one_go(notes: Running) -> None:
     assert consumer is not None
     apply = consumer._subscription.apply
     batches = apply.__self__.batches  # type: ignore[attr-defined]
+    before = len(batches)
     await notes.hear(*(told(uuid4()) for _ in range(300)))
-    assert batches == [300]
+    assert batches[before:] == [300]
 
 
 def test_every_event_survives_the_wire() -> None:
