@@ -1,5 +1,6 @@
 """A category for the young ends on the eve of a birthday, without a clerk: in coverage, dues, events and timeline."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
@@ -11,6 +12,8 @@ from changhu_common.roles import Role
 from changhu_policies import load_pack
 from changhu_policies.drafts import SETTING
 from enrollment.domain.coming_of_age import NEVER, age_rules, of_age_on
+from enrollment.domain.population import Horizon, population
+from enrollment.storage import population as stored
 from enrollment.storage.identities import Identities
 from enrollment.usecases.coming_of_age import ComingOfAge
 from hypothesis import given
@@ -57,6 +60,10 @@ def enter(enrollment: Running, clerk: Who, people: SimpleNamespace) -> Enter:
     return entered
 
 
+async def look(schedule: ComingOfAge) -> int:
+    return await schedule.look(asyncio.Event())
+
+
 def on(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, 1, tzinfo=UTC)
 
@@ -77,10 +84,10 @@ async def test_on_the_birthday_the_coverage_has_ended_on_its_eve_and_is_told_onc
 ) -> None:
     child = await enter()
     enrollment.advance_to(on(OF_AGE - timedelta(days=1)))
-    assert await schedule.look() == 0
+    assert await look(schedule) == 0
     assert (await person(enrollment, clerk, child))["coverage"][0]["end"] is None
     enrollment.advance_to(on(OF_AGE))
-    assert (await schedule.look(), await schedule.look()) == (1, 0)
+    assert (await look(schedule), await look(schedule)) == (1, 0)
     told = await person(enrollment, clerk, child)
     assert (told["coverage"][0]["end"], told["revision"]) == ("2027-10-14", 2)
     (event,) = await enrollment.told(CoverageEnded)
@@ -91,7 +98,7 @@ async def test_the_day_is_known_before_and_told_to_nobody_else(
     enrollment: Running, clerk: Who, enter: Enter, schedule: ComingOfAge
 ) -> None:
     child = await enter()
-    await schedule.look()
+    await look(schedule)
     assert (await person(enrollment, clerk, child))["coverage"][0]["of_age_on"] == "2027-10-15"
     assert [each.coverage[0].end for each in await enrollment.told()] == [None]
 
@@ -101,7 +108,7 @@ async def test_a_day_that_nobody_looked_at_is_made_up_for(
 ) -> None:
     child = await enter()
     enrollment.advance_to(on(OF_AGE + timedelta(days=100)))
-    assert await schedule.look() == 1
+    assert await look(schedule) == 1
     assert (await person(enrollment, clerk, child))["coverage"][0]["end"] == "2027-10-14"
 
 
@@ -112,14 +119,14 @@ async def test_an_earlier_end_stays_and_the_dead_are_left(
     dead = (await enter(2)).json()["person_id"]
     enrollment.advance_to(on(OF_AGE + timedelta(days=1)))
     await enrollment.post(f"/persons/{dead}/death", clerk, {"died_on": "2027-10-01"})
-    assert await schedule.look() == 0
+    assert await look(schedule) == 0
 
 
 async def test_the_timeline_tells_no_coverage_from_the_birthday_on_even_before_it(
     enrollment: Running, clerk: Who, enter: Enter, schedule: ComingOfAge
 ) -> None:
     child = (await enter()).json()["person_id"]
-    await schedule.look()
+    await look(schedule)
     at = f"/persons/{child}/timeline"
     days = {day: (await enrollment.get(at, clerk, on=day)).json()["coverage"] for day in ("2027-10-14", "2027-10-15")}
     assert (days["2027-10-14"]["category"], days["2027-10-15"]) == ("minor", None)
@@ -135,7 +142,7 @@ async def test_no_month_after_the_birthday_is_due_from_a_minor_although_nobody_e
     await enrollment.post(f"/policy-values/{entered.json()['value_id']}/approval", approver, {})
     await enter(1)
     await enter(2, born=2012_01_01)
-    await schedule.look()
+    await look(schedule)
     enrollment.advance_to(on(date(2027, 11, 2)))
     persons = {}
     for month in ("2027-10", "2027-11"):
@@ -145,17 +152,28 @@ async def test_no_month_after_the_birthday_is_due_from_a_minor_although_nobody_e
     assert persons == {"2027-10": 2, "2027-11": 0}
 
 
+async def test_months_to_come_are_counted_without_who_will_be_too_old(
+    enrollment: Running, enter: Enter, schedule: ComingOfAge
+) -> None:
+    await enter()
+    await look(schedule)
+    horizon = Horizon.years(2027, 2028)
+    async with enrollment.database.read() as connection:
+        found = population(await stored.read(connection, POOL, horizon), horizon)
+    assert (str(horizon.month(int(found.first[0]))), str(horizon.month(int(found.last[0])))) == ("2027-01", "2027-10")
+
+
 async def test_who_is_to_be_registered_anew_is_listed_before_and_after_by_county_and_page_until_he_is(
     enrollment: Running, clerk: Who, enter: Enter, schedule: ComingOfAge
 ) -> None:
     first, second = [
         (await enter(n, county=county)).json()["person_id"] for n, county in ((1, COUNTY), (2, OTHER_COUNTY))
     ]
-    await schedule.look()
+    await look(schedule)
     assert await too_old(enrollment, clerk) == []
     assert await too_old(enrollment, clerk, until="2027-12-31") == [first, second]
     enrollment.advance_to(on(OF_AGE))
-    await schedule.look()
+    await look(schedule)
     page = (await enrollment.get("/coverage/too-old", clerk, pool=POOL, limit=1)).json()
     assert ([each["person_id"] for each in page["coverages"]], bool(page["next"])) == ([first], True)
     assert [(each["years"], each["status"]) for each in page["rules"]] == [(18, "assumed")]
@@ -190,7 +208,7 @@ async def test_who_is_too_old_is_not_registered_one_by_one_nor_in_a_file(
 async def test_a_pool_without_such_a_rule_ends_nobody(
     enrollment: Running, schedule: ComingOfAge, people: SimpleNamespace
 ) -> None:
-    assert await schedule.look() == 0
+    assert await look(schedule) == 0
     who = enrollment.token(Role.ENROLLMENT_CLERK)
     assert (await enrollment.get("/coverage/too-old", who, pool="211100")).json() == {
         "coverages": [],
@@ -203,14 +221,14 @@ async def test_another_reading_counts_from_its_approval_on_for_all_who_were_not_
     enrollment: Running, clerk: Who, enter: Enter, schedule: ComingOfAge
 ) -> None:
     child = await enter()
-    await schedule.look()
+    await look(schedule)
     body = {"pool": POOL, "parameter": "coverage.until_age", "qualifiers": {"category": "minor"}, "value": 16}
     entry = {**body, "from": "2026-09-01", "source": "省级解释"}
     entered = await enrollment.post("/policy-values", enrollment.token(Role.POLICY_ENTRY, region=POOL), entry)
     approver = enrollment.token(Role.POLICY_APPROVAL, region=POOL)
     approved = await enrollment.post(f"/policy-values/{entered.json()['value_id']}/approval", approver, {})
     assert approved.status_code == 200, approved.text
-    await schedule.look()
+    await look(schedule)
     # Sixteen before the rules began: too old from their first day on.
     told = (await person(enrollment, clerk, child))["coverage"][0]
     assert told["of_age_on"] == "2026-09-01"

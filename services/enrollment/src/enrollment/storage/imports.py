@@ -1,5 +1,6 @@
 """Imports and the rows that they could not take, kept for the error file."""
 
+import io
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
@@ -57,14 +58,14 @@ async def keep(connection: AsyncConnection, identities: Identities, import_id: U
 
 
 async def kept(connection: AsyncConnection, identities: Identities, import_id: UUID) -> bytes:
-    """A file that was kept."""
+    """A file that was kept, whole: opened piece by piece, so that it is in memory once."""
     pieces = identities.pieces(table=import_part.name, column="content")
-    found = await connection.stream(
-        select(import_part.c.number, import_part.c.content)
-        .where(import_part.c.import_id == import_id)
-        .order_by(import_part.c.number)
-    )
-    return b"".join([pieces.opened(import_id, row.number, row.content) async for row in found])
+    query = select(import_part).where(import_part.c.import_id == import_id).order_by(import_part.c.number)
+    content = io.BytesIO()
+    async with connection.stream(query, execution_options={"yield_per": 1}) as found:
+        async for row in found:
+            content.write(pieces.opened(import_id, row.number, row.content))
+    return content.getvalue()
 
 
 async def forget(connection: AsyncConnection, import_id: UUID) -> None:

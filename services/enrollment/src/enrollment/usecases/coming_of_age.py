@@ -83,21 +83,21 @@ class ComingOfAge:
         """Look now and then until `stop`."""
         while not stop.is_set():
             try:
-                await self.look()
+                await self.look(stop)
             except Exception as failure:
                 log.warning("coming of age interrupted", error=repr(failure))
             await pause(stop, LOOK_SECONDS)
 
-    async def look(self) -> int:
-        """Find out who is too old when, and end those who are today; how many were ended."""
+    async def look(self, stop: asyncio.Event) -> int:
+        """Find out who is too old when, and end those who are today, until `stop`; how many were ended."""
         ended = 0
         for pool in admitted_pools():
             async with self._database.read() as connection:
                 pack = await SUPPLIED.pack(connection, pool)
             for category, rules in _rules(pack):
-                while await self._find_out(pool, category, rules) == COVERAGES_PER_STEP:
+                while not stop.is_set() and await self._find_out(pool, category, rules):
                     pass
-                while step := await self._end(pool, category):
+                while not stop.is_set() and (step := await self._end(pool, category)):
                     ended += step
         return ended
 
@@ -124,13 +124,14 @@ class ComingOfAge:
             next=rows[limit - 1].id if len(rows) > limit else None,
         )
 
-    async def _find_out(self, pool: str, category: str, rules: Sequence[Value]) -> int:
+    async def _find_out(self, pool: str, category: str, rules: Sequence[Value]) -> bool:
+        """Open the next numbers; whether there may be more."""
         async with self._database.change(ACTOR) as tx:
             said = [[each.value, str(each.start), str(each.end)] for each in rules]
             await coming_of_age.keep_rules(tx.connection, pool, category, said)
             found = await coming_of_age.unknown(tx.connection, pool, category, limit=COVERAGES_PER_STEP)
             await coming_of_age.keep(tx.connection, pool, await asyncio.to_thread(self._days, found, rules))
-            return len(found)
+            return len(found) == COVERAGES_PER_STEP
 
     def _days(self, found: Sequence[Row[Any]], rules: Sequence[Value]) -> dict[UUID, tuple[UUID, date]]:
         days = {}
