@@ -174,6 +174,23 @@ async def test_what_a_person_paid_himself_is_computed_from_his_account(here: Cit
     assert (await here.decide(await here.leave(other), None)).json()["amount_fen"] == 1086
 
 
+async def test_a_computed_sum_is_approved_only_while_the_account_still_comes_to_it(here: City, enrol: Enrol) -> None:
+    await here.supply("own_payments")
+    person = await enrol(1)
+    run = (await here.made("/contribution-runs", {"pool": HERE, "period": "2026-06"}))["run_id"]
+    bank = {"received_on": "2026-07-01", "reference": "回单"}
+
+    async def pays(amount_fen: int) -> None:
+        paid = {"person_id": person["person_id"], "payer": "personal_account", "amount_fen": amount_fen}
+        await here.made(f"/contribution-runs/{run}/payments", {**bank, "payments": [paid]})
+
+    await pays(1000)
+    money = (await here.decide(await here.leave(person), None)).json()["money_id"]
+    await pays(86)
+    refused = await here.post(f"/transfer-money/{money}/approval", None, here.who(Role.ACCOUNTANT))
+    assert (refused.status_code, refused.json()["code"]) == (422, "transfer_money.amount_differs")
+
+
 async def test_entry_approval_and_payment_are_three_people(here: City, left: str) -> None:
     money = (await here.decide(left)).json()["money_id"]
     everything = here.running.token(

@@ -79,23 +79,22 @@ async def page(
     return (await connection.execute(query if after is None else query.where(MONEY.id > after))).all()
 
 
-def _side(direction: str, pools: Collection[str]) -> CTE:
-    """One end of the moves between pools of this deployment, numbered within one person's moves between the two."""
-    here, there = (person.c.pool, transfer.c.other_pool) if direction == "out" else (
-        transfer.c.other_pool,
-        person.c.pool,
-    )  # fmt: skip
+def _side(direction: str, pool: str, pools: Collection[str]) -> CTE:
+    """One end of the moves between a pool and others, numbered within one person's moves between the two."""
+    here: ColumnElement[str] = person.c.pool
+    there: ColumnElement[str] = transfer.c.other_pool
+    left, reached = (here, there) if direction == "out" else (there, here)
     of_transfer = and_(MONEY.transfer_id == transfer.c.id, IN_THE_BOOKS)
     turn = func.row_number().over(
-        partition_by=(person.c.resident_number_index, here, there), order_by=(transfer.c.day, transfer.c.id)
+        partition_by=(person.c.resident_number_index, left, reached), order_by=(transfer.c.day, transfer.c.id)
     )
     return (
         select(
             transfer.c.id,
             transfer.c.person_id,
             person.c.resident_number_index.label("number"),
-            here.label("from_pool"),
-            there.label("to_pool"),
+            left.label("from_pool"),
+            reached.label("to_pool"),
             transfer.c.day,
             func.coalesce(select(MONEY.county).where(of_transfer).limit(1).scalar_subquery(), person.c.county).label(
                 "county"
@@ -106,6 +105,7 @@ def _side(direction: str, pools: Collection[str]) -> CTE:
         )
         .join(person, person.c.id == transfer.c.person_id)
         .where(transfer.c.direction == direction, transfer.c.other_pool.in_(pools))
+        .where(or_(here == pool, there == pool))
         .cte(f"went_{direction}")
     )
 
@@ -125,7 +125,7 @@ async def both_ends(
     One person is found in two pools by the digest of his number: no name is opened. An end out of scope shows
     its money, and not whose it is.
     """
-    out, into = _side("out", pools), _side("in", pools)
+    out, into = _side("out", pool, pools), _side("in", pool, pools)
     same = [out.c[each] == into.c[each] for each in ("number", "from_pool", "to_pool", "turn")]
     sent, received = func.coalesce(out.c.fen, 0), func.coalesce(into.c.fen, 0)
     move = func.coalesce(out.c.id, into.c.id)
@@ -154,7 +154,6 @@ async def both_ends(
         )
         .select_from(out.join(into, and_(*same), full=True))
         .where(or_(*ends.values()), conditions[status])
-        .where(or_(*(func.coalesce(out.c[each], into.c[each]) == pool for each in ("from_pool", "to_pool"))))
         .order_by(move)
         .limit(limit)
     )
