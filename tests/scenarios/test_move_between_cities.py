@@ -23,9 +23,9 @@ async def books(cities: Cities, pool: str) -> dict[str, int]:
     return {each["account"]: each["balance_fen"] for each in told["accounts"]}
 
 
-async def moves(cities: Cities, pool: str) -> list[tuple[str, int, int]]:
-    told = await cities.office.get("enrollment", "/transfer-money/moves", cities.desk(pool, Role.AUDITOR), pool=pool)
-    return [(each["status"], each["sent_fen"], each["received_fen"]) for each in told["moves"]]
+async def ends(cities: Cities, pool: str) -> list[tuple[str, int, int]]:
+    told = await cities.office.get("enrollment", "/transfer-money/ends", cities.desk(pool, Role.AUDITOR), pool=pool)
+    return [(each["status"], each["sent_fen"], each["received_fen"]) for each in told["ends"]]
 
 
 class Mover:
@@ -76,12 +76,12 @@ async def test_a_person_moves_with_money_and_both_cities_books_agree(cities: Cit
     arrived = await mover.arrive(wenzhou)
     cities.clock.advance_to(at(date(2026, 11, 6), 9))
     money = await mover.send(left)
-    assert await moves(cities, PANJIN) == await moves(cities, WENZHOU) == [("not_received", SENT, 0)]
+    assert await ends(cities, PANJIN) == await ends(cities, WENZHOU) == [("not_received", SENT, 0)]
 
     received = {"amount_fen": SENT, "received_on": "2026-11-03", **MONEY}
     cashier = cities.desk(WENZHOU, Role.CASHIER)
     came = await mover.ask(f"/transfers/{arrived}/receipts", received, cashier)
-    assert await moves(cities, PANJIN) == await moves(cities, WENZHOU) == [("agreed", SENT, SENT)]
+    assert await ends(cities, PANJIN) == await ends(cities, WENZHOU) == [("agreed", SENT, SENT)]
     await cities.office.quiet()
     assert await books(cities, PANJIN) == {"5201": SENT, "1003": -SENT}
     assert await books(cities, WENZHOU) == {"4301": -SENT, "1003": SENT}
@@ -89,9 +89,9 @@ async def test_a_person_moves_with_money_and_both_cities_books_agree(cities: Cit
     # It was for another person: sent back, and come back.
     back = {"returned_on": "2026-11-05", "bank_reference": "HB-2026-1105", "reason": "重复划转"}
     await mover.ask(f"/transfer-money/{came['money_id']}/return", back, cities.desk(WENZHOU, Role.CASHIER, 2))
-    assert await moves(cities, PANJIN) == [("not_received", SENT, 0)]
+    assert await ends(cities, PANJIN) == [("not_received", SENT, 0)]
     await mover.ask(f"/transfer-money/{money}/return", back, cities.desk(PANJIN, Role.CASHIER))
-    assert await moves(cities, PANJIN) == []
+    assert await ends(cities, PANJIN) == []
     await cities.office.quiet()
     for pool in (PANJIN, WENZHOU):
         assert not any((await books(cities, pool)).values())

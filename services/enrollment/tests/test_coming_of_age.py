@@ -235,6 +235,21 @@ async def test_another_reading_counts_from_its_approval_on_for_all_who_were_not_
     assert await too_old(enrollment, clerk, until="2026-09-01") == [child.json()["person_id"]]
 
 
+async def test_a_coverage_that_goes_over_to_another_record_counts_by_the_number_of_that_one(
+    enrollment: Running, clerk: Who, enter: Enter, schedule: ComingOfAge
+) -> None:
+    merged = (await enter(1, end="2027-06-30")).json()["person_id"]
+    survivor = (await enter(2, born=2010_03_01, start="2027-07-01")).json()["person_id"]
+    await look(schedule)
+    body = {"survivor_id": survivor, "merged_id": merged, "reason": "号码录入有误"}
+    entered = (await enrollment.post("/merges", clerk, body)).json()
+    other = enrollment.token(Role.ENROLLMENT_CLERK, region=POOL, subject="other")
+    assert (await enrollment.post(f"/merges/{entered['merge_id']}/approval", other, {})).status_code == 200
+    await look(schedule)
+    told = (await enrollment.get(f"/persons/{survivor}", clerk)).json()
+    assert [each["of_age_on"] for each in told["coverage"]] == ["2028-03-01", "2028-03-01"]
+
+
 def age(born: date, day: date) -> int:
     return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
 

@@ -86,10 +86,10 @@ class City:
         await self.made(f"/transfer-money/{money}/payment", {**PAID, "bank_reference": reference}, self.cashier)
         return money
 
-    async def moves(self, **asked: str) -> list[dict[str, Any]]:
-        answer = await self.running.get("/transfer-money/moves", self.clerk, pool=self.pool, **asked)
+    async def ends(self, **asked: str) -> list[dict[str, Any]]:
+        answer = await self.running.get("/transfer-money/ends", self.clerk, pool=self.pool, **asked)
         assert answer.status_code == 200, answer.text
-        found: list[dict[str, Any]] = answer.json()["moves"]
+        found: list[dict[str, Any]] = answer.json()["ends"]
         return found
 
 
@@ -285,7 +285,7 @@ async def test_another_countys_money_does_not_exist(here: City, left: str) -> No
     assert (await here.post(f"/transfer-money/{money}/return", RETURNED, other)).status_code == 404
     listed = (await here.running.get("/transfer-money", other, pool=HERE)).json()
     assert listed == {"money": [], "next": None}
-    assert (await here.running.get("/transfer-money/moves", other, pool=HERE)).json()["moves"] == []
+    assert (await here.running.get("/transfer-money/ends", other, pool=HERE)).json()["ends"] == []
 
 
 async def test_sums_are_listed_by_status_page_by_page(here: City, left: str, enrol: Enrol) -> None:
@@ -316,7 +316,7 @@ async def test_both_ends_of_a_move_are_compared_and_each_pool_sees_its_own_perso
             await here.sent(gone, sent)
         if received:
             await there.made(f"/transfers/{come}/receipts", {**RECEIVED, "amount_fen": received})
-    found = await here.moves()
+    found = await here.ends()
     assert [(each["status"], each["sent_fen"], each["received_fen"]) for each in found] == [
         ("agreed", 100, 100),
         ("not_received", 100, 0),
@@ -325,8 +325,8 @@ async def test_both_ends_of_a_move_are_compared_and_each_pool_sees_its_own_perso
     ]
     assert {(each["from_pool"], each["to_pool"]) for each in found} == {(HERE, THERE)}
     assert all(each["left_person_id"] and each["arrived_person_id"] is None for each in found)
-    assert [each["status"] for each in await there.moves(status="differing")] == ["differing"]
-    assert all(each["arrived_person_id"] and each["left_person_id"] is None for each in await there.moves())
+    assert [each["status"] for each in await there.ends(status="differing")] == ["differing"]
+    assert all(each["arrived_person_id"] and each["left_person_id"] is None for each in await there.ends())
 
 
 async def test_what_came_back_is_not_sent(here: City, there: City, people: Any) -> None:
@@ -335,7 +335,7 @@ async def test_what_came_back_is_not_sent(here: City, there: City, people: Any) 
     money = await here.sent(gone)
     await there.made(f"/transfers/{come}/receipts", RECEIVED)
     await here.made(f"/transfer-money/{money}/return", RETURNED, here.cashier)
-    assert [each["status"] for each in await here.moves()] == ["not_sent"]
+    assert [each["status"] for each in await here.ends()] == ["not_sent"]
 
 
 @pytest.mark.parametrize(

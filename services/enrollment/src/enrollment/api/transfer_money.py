@@ -15,7 +15,7 @@ from enrollment.api.persons import Body, Void
 from enrollment.domain.transfer_money import MatchStatus, Status
 from enrollment.usecases.transfer_money import (
     PAGE_MONEY_MAX,
-    MovePage,
+    EndsPage,
     TransferMoney,
     TransferMoneyPage,
     TransferMoneyView,
@@ -73,12 +73,12 @@ def transfer_money_router(money: TransferMoney) -> APIRouter:
         wanted = {"direction": direction, "status": status, "person_id": person_id}
         return await money.page(caller=caller, pool=pool, after=after, limit=limit, **wanted)
 
-    @router.get("/transfer-money/moves")
-    async def moves(
+    @router.get("/transfer-money/ends")
+    async def ends(
         caller: RunReader, pool: str, status: MatchStatus | None = None, after: UUID | None = None, limit: Limit = 100
-    ) -> MovePage:
+    ) -> EndsPage:
         """What one pool of this deployment sent beside what the other received (转移资金核对)."""
-        return await money.moves(caller=caller, pool=pool, status=status, after=after, limit=limit)
+        return await money.ends(caller=caller, pool=pool, status=status, after=after, limit=limit)
 
     @router.get("/transfer-money/{money_id}")
     async def one(caller: RunReader, money_id: UUID) -> TransferMoneyView:

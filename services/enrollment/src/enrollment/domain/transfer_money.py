@@ -101,7 +101,7 @@ def amount_to_send(*, rule: Value, said_fen: int | None, computed_fen: int, sent
 
 
 def match_status(*, sent_fen: int, received_fen: int) -> MatchStatus:
-    """How the two ends of one move stand to one another; at least one of them has money."""
+    """How the two ends of one transfer stand to one another; at least one of them has money."""
     if sent_fen == received_fen:
         return "agreed"
     if not received_fen:

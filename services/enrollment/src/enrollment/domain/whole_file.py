@@ -145,6 +145,8 @@ def _too_old(rows: pl.DataFrame, positions: Sequence[Registration], territory: T
         for number, each in enumerate(positions)
         if (said := age_rules(pack=territory.packs[each.county], category=each.category))
     }
+    if not rules:
+        return pl.Series(dtype=pl.Int64)
     young = rows.filter(pl.col("good") & pl.col("position").is_in(list(rules))).select(
         LINE, "position", born=pl.col("number").str.slice(6, 8)
     )

@@ -1,4 +1,4 @@
-"""Money of transfers in the database, and the two ends of one move side by side."""
+"""Money of transfers in the database, and the two ends of one transfer side by side."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -80,7 +80,7 @@ async def page(
 
 
 def _side(direction: str, pool: str, pools: Collection[str]) -> CTE:
-    """One end of the moves between a pool and others, numbered within one person's moves between the two."""
+    """One end of the transfers between a pool and others, numbered within one person's between the same two."""
     here: ColumnElement[str] = person.c.pool
     there: ColumnElement[str] = transfer.c.other_pool
     left, reached = (here, there) if direction == "out" else (there, here)
@@ -120,7 +120,7 @@ async def both_ends(
     after: UUID | None,
     limit: int,
 ) -> Sequence[Row[Any]]:
-    """Moves from or to a pool of which money went or came, each once, what was sent beside what was received.
+    """Transfers from or to a pool of which money went or came, each once: what was sent beside what was received.
 
     One person is found in two pools by the digest of his number: no name is opened. An end out of scope shows
     its money, and not whose it is.
@@ -128,7 +128,7 @@ async def both_ends(
     out, into = _side("out", pool, pools), _side("in", pool, pools)
     same = [out.c[each] == into.c[each] for each in ("number", "from_pool", "to_pool", "turn")]
     sent, received = func.coalesce(out.c.fen, 0), func.coalesce(into.c.fen, 0)
-    move = func.coalesce(out.c.id, into.c.id)
+    first = func.coalesce(out.c.id, into.c.id)
     ends: dict[str, ColumnElement[bool]] = {
         "sent": within(scope, region=out.c.county),
         "received": within(scope, region=into.c.county),
@@ -142,7 +142,7 @@ async def both_ends(
     }
     query = (
         select(
-            move.label("move_id"),
+            first.label("transfer_id"),
             func.coalesce(out.c.from_pool, into.c.from_pool).label("from_pool"),
             func.coalesce(out.c.to_pool, into.c.to_pool).label("to_pool"),
             sent.label("sent_fen"),
@@ -154,8 +154,8 @@ async def both_ends(
         )
         .select_from(out.join(into, and_(*same), full=True))
         .where(or_(*ends.values()), conditions[status])
-        .order_by(move)
+        .order_by(first)
         .limit(limit)
     )
-    found: Any = (await connection.execute(query if after is None else query.where(move > after))).all()
+    found: Any = (await connection.execute(query if after is None else query.where(first > after))).all()
     return list(found)

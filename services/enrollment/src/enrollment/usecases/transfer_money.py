@@ -83,10 +83,13 @@ class TransferMoneyPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MoveView:
-    """One move between two pools of this deployment: what one sent beside what the other received, in fen."""
+class EndsView:
+    """Both ends of one transfer between pools of this deployment (转移资金核对), in fen.
 
-    move_id: UUID
+    `transfer_id` is that of the end that sent, or where there is none of the one that received.
+    """
+
+    transfer_id: UUID
     from_pool: str
     to_pool: str
     status: MatchStatus
@@ -99,8 +102,8 @@ class MoveView:
 
 
 @dataclass(frozen=True, slots=True)
-class MovePage:
-    moves: Sequence[MoveView]
+class EndsPage:
+    ends: Sequence[EndsView]
     next: UUID | None
 
 
@@ -236,16 +239,16 @@ class TransferMoney:
         views = [_view(row) for row in rows[:limit]]
         return TransferMoneyPage(views, views[-1].money_id if len(rows) > limit else None)
 
-    async def moves(
+    async def ends(
         self, *, caller: Caller, pool: str, status: MatchStatus | None, after: UUID | None, limit: int
-    ) -> MovePage:
-        """Moves from and to a pool whose other end stands in this deployment too, both ends side by side."""
+    ) -> EndsPage:
+        """Transfers from and to a pool whose other end stands in this deployment too, both ends side by side."""
         async with self._database.read() as connection:
             rows = await transfer_money.both_ends(
                 connection, caller.scope, pool=pool, pools=pools(), status=status, after=after, limit=limit + 1
             )
-        views = [_move(row) for row in rows[:limit]]
-        return MovePage(views, views[-1].move_id if len(rows) > limit else None)
+        views = [_ends(row) for row in rows[:limit]]
+        return EndsPage(views, views[-1].transfer_id if len(rows) > limit else None)
 
     async def _change(
         self, tx: Transaction, caller: Caller, found: Row[Any], step: str, said: Mapping[str, Any]
@@ -333,8 +336,8 @@ def _view(row: Row[Any]) -> TransferMoneyView:
     return TransferMoneyView(money_id=row.id, **said)
 
 
-def _move(row: Row[Any]) -> MoveView:
+def _ends(row: Row[Any]) -> EndsView:
     status = match_status(sent_fen=int(row.sent_fen), received_fen=int(row.received_fen))
-    return MoveView(
+    return EndsView(
         status=status, **{**row._asdict(), "sent_fen": int(row.sent_fen), "received_fen": int(row.received_fen)}
     )
