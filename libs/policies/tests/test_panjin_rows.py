@@ -68,6 +68,7 @@ RULES: list[tuple[str, dict[str, Any], Any, str, str]] = [
     ("benefit.waiting", {}, "disabled_before_joining", "二(六)2", "assumed"),
     ("benefit.waiting_months", {}, 24, "二(六)2", "stated"),
     ("benefit.hospital_stay", {}, "informs", "二(六)1", "assumed"),
+    ("settlement.deposit_ratio", {}, "0%", "三(八)", "assumed"),
     ("benefit.other_benefit", {"benefit": "work_injury_care_fee"}, "excludes", "二(六)1", "assumed"),
     ("benefit.other_benefit", {"benefit": "third_party"}, "excludes", "二(六)1", "assumed"),
     ("benefit.other_benefit", {"benefit": "disability_subsidy"}, "informs", "二(六)4", "assumed"),

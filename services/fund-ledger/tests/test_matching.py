@@ -320,7 +320,7 @@ async def test_a_draft_that_was_sent_back_can_be_made_again(ledger: Running) -> 
     assert again.status_code == 201
 
 
-@pytest.mark.parametrize("template", ["interest.received", "deposit.withheld", "guess"])
+@pytest.mark.parametrize("template", ["interest.received", "government_subsidy.received", "guess"])
 async def test_a_template_that_moves_no_money_this_way_is_refused(ledger: Running, template: str) -> None:
     account_id = await registered(ledger)
     await told(ledger, account_id, [Moved(MONDAY, -15_00)])

@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 from changhu_common.events import Event
 from changhu_common.events.budget import BudgetReleased
-from changhu_common.events.settlement import PaymentReversed, PaymentSettled, RecoveryReceived, StatementApproved
+from changhu_common.events.settlement import (
+    DepositForfeited,
+    DepositReleased,
+    DepositReturned,
+    DepositWithheld,
+    PaymentReversed,
+    PaymentSettled,
+    RecoveryReceived,
+    StatementApproved,
+)
 from changhu_common.ids import new_id
 
 from tests.support.budgets import approved, care, in_force, line, paid, part, reservation
@@ -110,3 +119,30 @@ async def test_money_back_doubled_and_shuffled_makes_the_same_books(ledger: Runn
     await assert_kept(ledger)
     assert await balances(ledger, on="2026-12-31") == {"1003": 700, "5001": -700}
     assert {(await reservation(ledger, each.statement_id))["status"] for each in (statement, owed)} == {"settled"}
+
+
+async def test_a_deposit_is_owed_until_it_is_released_or_the_funds_own(ledger: Running) -> None:
+    await in_force(ledger, line(1_000))
+    statement = approved(1_000)
+    said: dict[str, Any] = {
+        "organization_id": statement.organization_id,
+        "pool": POOL,
+        "county": COUNTY,
+        "category": "employee",
+    }
+    day, bank = date(2026, 7, 20), {"bank_reference": "B1"}
+    kept = [
+        DepositWithheld(deposit_id=new_id(), statement_id=new_id(), withheld_on=day, amount_fen=fen, **said | bank)
+        for fen in (50, 20)
+    ]
+    await ledger.hear(statement, paid(statement), *kept)
+    assert await balances(ledger, on="2026-12-31") == {"1003": -930, "2001": -70, "5001": 1_000}
+    ends = {"decision_id": new_id(), **said}
+    await ledger.hear(
+        DepositReturned(deposit_id=kept[1].deposit_id, returned_on=day, amount_fen=20, **said | bank),
+        DepositReleased(part_id=new_id(), released_on=day, amount_fen=30, **ends | bank),
+        DepositForfeited(part_id=new_id(), forfeited_on=day, amount_fen=20, reason="考核扣除", **ends),
+    )
+    assert await balances(ledger, on="2026-12-31") == {"1003": -980, "2001": 0, "5001": 980}
+    # What is forfeited was not spent in the end.
+    assert await care(ledger) == (1_000, 0, 980, 20)

@@ -193,7 +193,7 @@ _SETTLEMENT = _file(
         whole=("benefit",),
         needed=True,
     ),
-    Parameter("settlement.deposit_share", "质量保证金比例", ratio),
+    Parameter("settlement.deposit_ratio", "质量保证金比例", ratio, needed=True),
     benefit__exclusions="不予支付",
     benefit__other_policies="政策衔接",
     benefit__modes="服务方式",

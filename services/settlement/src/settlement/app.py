@@ -5,6 +5,7 @@ from pathlib import Path
 
 from changhu_common.service import Parts, Resources, Service
 
+from settlement.api.deposits import deposits_router
 from settlement.api.enquiries import enquiries_router
 from settlement.api.handling_fees import handling_fees_router
 from settlement.api.recoveries import recoveries_router
@@ -13,6 +14,7 @@ from settlement.api.statements import statements_router
 from settlement.consumers.facts import FACTS, SUBSCRIPTION
 from settlement.storage.tables import METADATA, SPINE
 from settlement.usecases.closing import Closing
+from settlement.usecases.deposits import Deposits
 from settlement.usecases.enquiries import Enquiries
 from settlement.usecases.handling_entry import HandlingEntry
 from settlement.usecases.handling_fees import HandlingFees
@@ -33,9 +35,10 @@ def build(resources: Resources) -> Parts:
     return Parts(
         routers=[
             enquiries_router(Enquiries(database), resources.clock),
-            statements_router(Closing(database, lag), Statements(database)),
+            statements_router(Closing(database, lag), Statements(database), resources.clock),
             handling_fees_router(HandlingEntry(database), HandlingFees(database)),
             returns_router(Returns(database)),
+            deposits_router(Deposits(database)),
             recoveries_router(Recoveries(database, resources.clock), RecoveryReceipts(database)),
         ],
         subscription=SUBSCRIPTION,

@@ -198,6 +198,63 @@ class RecoveryReceived(Event):
     kind: PaymentKind = "care"
 
 
+class DepositEvent(Event):
+    """Money of an organisation's deposit (质量保证金), in fen, of a county's money of a category and kind."""
+
+    TOPIC = STATEMENT
+    KEY = "organization_id"
+
+    organization_id: UUID
+    pool: str
+    county: str
+    category: str
+    kind: PaymentKind = "care"
+    amount_fen: int
+
+
+class DepositWithheld(DepositEvent):
+    """Of what a transfer settled this stayed in the fund; `payment.settled` tells the whole."""
+
+    TYPE = "deposit.withheld"
+
+    deposit_id: UUID
+    statement_id: UUID
+    withheld_on: date
+    bank_reference: str
+
+
+class DepositReturned(DepositEvent):
+    """What was withheld of a transfer that the bank sent back is no deposit any more."""
+
+    TYPE = "deposit.returned"
+
+    deposit_id: UUID
+    returned_on: date
+    bank_reference: str
+
+
+class DepositReleased(DepositEvent):
+    """The bank paid a part of a deposit to the organisation (返还), as a decision says."""
+
+    TYPE = "deposit.released"
+
+    part_id: UUID
+    decision_id: UUID
+    released_on: date
+    bank_reference: str
+
+
+class DepositForfeited(DepositEvent):
+    """A part of a deposit is the fund's (扣除), as a decision says."""
+
+    TYPE = "deposit.forfeited"
+
+    part_id: UUID
+    decision_id: UUID
+    forfeited_on: date
+    reason: str
+
+
 SETTLEMENT_EVENTS: tuple[type[Event], ...] = (
     PaymentSettled,
     PaymentReversed,
@@ -207,4 +264,8 @@ SETTLEMENT_EVENTS: tuple[type[Event], ...] = (
     RecoveryDecided,
     RecoveryCancelled,
     RecoveryReceived,
+    DepositWithheld,
+    DepositReturned,
+    DepositReleased,
+    DepositForfeited,
 )

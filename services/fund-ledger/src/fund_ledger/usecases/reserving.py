@@ -22,6 +22,7 @@ from changhu_common.events.budget import (
 )
 from changhu_common.events.policy import PolicyValueApproved
 from changhu_common.events.settlement import (
+    DepositForfeited,
     HandlingFeePaid,
     PaymentReversed,
     PaymentSettled,
@@ -57,7 +58,13 @@ PAID_BY: Final[Mapping[str, type[Paying]]] = {
 Through = Paying | RecoveryReceived
 
 # What is booked from these changes what is left for those who wait.
-MOVES = (PaymentSettled.TYPE, HandlingFeePaid.TYPE, PaymentReversed.TYPE, RecoveryReceived.TYPE)
+MOVES = (
+    PaymentSettled.TYPE,
+    HandlingFeePaid.TYPE,
+    PaymentReversed.TYPE,
+    RecoveryReceived.TYPE,
+    DepositForfeited.TYPE,
+)
 
 
 async def follow(transaction: Transaction, envelopes: Sequence[Envelope], ledger: Books) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from changhu_common.auth import allow
+from changhu_common.clock import Clock
 from changhu_common.periods import Month
 from changhu_common.requests import Asked, MonthText
 from changhu_common.roles import Caller, Role
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from settlement.usecases.closing import Closing
 from settlement.usecases.statements import Statements
-from settlement.usecases.views import PaidView, StatementDetail, StatementView
+from settlement.usecases.views import PaidView, StatementDetail, StatementView, TransferView
 
 Reader = Annotated[
     Caller,
@@ -58,7 +59,7 @@ class Payment(_Body):
     paid_on: date
 
 
-def statements_router(closing: Closing, statements: Statements) -> APIRouter:
+def statements_router(closing: Closing, statements: Statements, clock: Clock) -> APIRouter:
     router = APIRouter(tags=["statements"])
 
     @router.post("/statements", status_code=201)
@@ -122,6 +123,11 @@ def statements_router(closing: Closing, statements: Statements) -> APIRouter:
     ) -> StatementView:
         """Send back (退回)."""
         return await statements.reject(caller=caller, asked=asked, statement_id=statement_id, reason=rejection.reason)
+
+    @router.get("/statements/{statement_id}/transfer")
+    async def transfer(caller: Reader, statement_id: UUID) -> TransferView:
+        """What the bank has to move for an approved statement (应拨金额): less what is offset, less the deposit."""
+        return await statements.transfer(caller=caller, statement_id=statement_id, today=clock.today())
 
     @router.post("/statements/{statement_id}/payment")
     async def pay(

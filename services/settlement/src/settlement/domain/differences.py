@@ -11,6 +11,9 @@ from uuid import UUID
 
 from changhu_common.events.settlement import PaymentKind
 
+# What is told as the category of who was never insured: the fund pays nothing there.
+NOT_INSURED = "none"
+
 
 @dataclass(frozen=True, slots=True)
 class Amounts:

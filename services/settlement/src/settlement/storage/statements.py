@@ -198,15 +198,11 @@ async def later(connection: AsyncConnection, head: Found) -> UUID | None:
     )
 
 
-async def approved(connection: AsyncConnection, organization_id: UUID) -> Sequence[Found]:
-    """What waits for payment at an organisation, oldest first, locked."""
-    return (
-        await connection.execute(
-            _STATEMENTS.where(statement.c.organization_id == organization_id, statement.c.status == "approved")
-            .order_by(statement.c.id)
-            .with_for_update(of=statement)
-        )
-    ).all()
+async def approved(connection: AsyncConnection, organization_id: UUID, *, locked: bool = False) -> Sequence[Found]:
+    """What waits for payment at an organisation, oldest first; locked where it is to be paid."""
+    waits = (statement.c.organization_id == organization_id, statement.c.status == "approved")
+    asked = _STATEMENTS.where(*waits).order_by(statement.c.id)
+    return (await connection.execute(asked.with_for_update(of=statement) if locked else asked)).all()
 
 
 async def listed(

@@ -18,6 +18,7 @@ from changhu_common.periods import day_of
 from changhu_common.roles import Caller
 
 from settlement.domain.budget import refuse_unless_reserved
+from settlement.domain.differences import NOT_INSURED
 from settlement.domain.recovery import (
     CancellationAsked,
     Part,
@@ -34,7 +35,6 @@ from settlement.domain.steps import STATUSES
 from settlement.storage import accounts, recoveries, statements
 from settlement.storage.recoveries import Found
 from settlement.usecases.recovery_views import RecoveryDetail, RecoveryView, receipt_view, recovery_view
-from settlement.usecases.statements import NOT_INSURED
 from settlement.usecases.views import budget_of
 
 RECOVERIES_PER_PAGE_MAX = 500

@@ -15,10 +15,12 @@ from changhu_common.ids import named_id
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller
 
+from settlement.domain.differences import NOT_INSURED
 from settlement.domain.steps import refuse_no_return, refuse_strange_day
-from settlement.storage import statements
-from settlement.usecases.statements import NOT_INSURED, begin, record
+from settlement.storage import deposits, statements
+from settlement.usecases.statements import begin, record
 from settlement.usecases.views import ReturnedView
+from settlement.usecases.withholding import give_back
 
 
 class Returns:
@@ -42,7 +44,8 @@ class Returns:
             head = await begin(transaction, caller, statement_id, "return")
             refuse_strange_day(returned_on, today=day_of(transaction.now), field="returned_on")
             heads = {each.id: each for each in await statements.of_transfer(transaction.connection, head.transfer_id)}
-            transfer_fen = sum(each.fund_fen for each in heads.values())
+            kept = await deposits.of_statements(transaction.connection, heads)
+            transfer_fen = sum(each.fund_fen for each in heads.values()) - sum(each.amount_fen for each in kept)
             refuse_no_return(transfer_fen=transfer_fen, paid_on=head.paid_on, returned_on=returned_on)
             done = {
                 "status": "returned",
@@ -71,6 +74,7 @@ class Returns:
                     kind=row.kind,
                 )
                 transaction.emit(reversed_, event_id=named_id("settlement.payment-reversed", row.id))
+            await give_back(transaction, head, kept, returned_on=returned_on, bank_reference=bank_reference)
             for each in heads.values():
                 record(transaction, each, "return", done)
             return transaction.answer(

@@ -20,6 +20,7 @@ from changhu_common.periods import day_of
 from changhu_common.roles import Caller
 
 from settlement.domain.budget import refuse_unless_reserved
+from settlement.domain.differences import NOT_INSURED
 from settlement.domain.steps import (
     Doing,
     EarlierStatement,
@@ -27,6 +28,7 @@ from settlement.domain.steps import (
     Step,
     refuse_strange_day,
     refuse_unless_allowed,
+    refuse_wrong_step,
     settled_together,
     transfer_of,
 )
@@ -37,13 +39,12 @@ from settlement.usecases.views import (
     PaidView,
     StatementDetail,
     StatementView,
+    TransferView,
     budget_of,
     payment_view,
     statement_view,
 )
-
-# The category of who was never insured: the fund pays nothing, the person's part is for the record.
-NOT_INSURED = "none"
+from settlement.usecases.withholding import reckon, withhold
 
 PAYMENTS_PER_PAGE_MAX = 1_000
 STATEMENTS_PER_PAGE_MAX = 500
@@ -94,12 +95,10 @@ class Statements:
         async with self._database.change(asked) as transaction:
             head = await begin(transaction, caller, statement_id, "payment")
             refuse_strange_day(paid_on, today=day_of(transaction.now), field="paid_on")
-            paid = [head]
-            waiting = await statements.approved(transaction.connection, head.organization_id)
-            if settled_together(head.fund_fen, (each.fund_fen for each in waiting)):
-                paid = list(waiting)
-                for each in paid:
-                    refuse_unless_allowed(_doing("payment", caller, each))
+            waiting = await statements.approved(transaction.connection, head.organization_id, locked=True)
+            paid = _settled_with(head, waiting)
+            for each in paid:
+                refuse_unless_allowed(_doing("payment", caller, each))
             refuse_unless_reserved({each.id: budget_of(each) for each in paid})
             transfer_fen = transfer_of([each.fund_fen for each in paid])
             transfer_id = new_id()
@@ -112,13 +111,15 @@ class Statements:
                 "bank_reference": bank_reference,
             }
             settled = await self._settle(transaction, paid, done)
+            deposit_fen = await withhold(transaction, paid, paid_on=paid_on, bank_reference=bank_reference)
             return transaction.answer(
                 PaidView(
                     statement_id=head.id,
                     status="paid",
                     payments=settled,
                     transfer_id=transfer_id,
-                    transfer_fen=transfer_fen,
+                    transfer_fen=transfer_fen - deposit_fen,
+                    deposit_fen=deposit_fen,
                     settled=[each.id for each in paid],
                     bank_reference=bank_reference,
                     paid_on=paid_on,
@@ -155,12 +156,30 @@ class Statements:
             record(transaction, head, "payment", done)
         return len(rows)
 
+    async def transfer(self, *, caller: Caller, statement_id: UUID, today: date) -> TransferView:
+        """What the bank has to move for an approved statement today, before it is paid."""
+        async with self._database.read() as connection:
+            head = await statements.one(connection, statement_id=statement_id, scope=caller.scope)
+            if head is None:
+                raise _unknown_statement()
+            refuse_wrong_step(_doing("payment", caller, head))
+            paid = _settled_with(head, await statements.approved(connection, head.organization_id))
+            fund_fen = transfer_of([each.fund_fen for each in paid])
+            deposit_fen = (await reckon(connection, paid, paid_on=today)).amount_fen
+        return TransferView(
+            statement_id=statement_id,
+            settles=[each.id for each in paid],
+            fund_fen=fund_fen,
+            deposit_fen=deposit_fen,
+            transfer_fen=fund_fen - deposit_fen,
+        )
+
     async def one(self, *, caller: Caller, statement_id: UUID, after: UUID | None) -> StatementDetail:
         """A statement with a page of its payments and the clauses that its amounts rest on."""
         async with self._database.read() as connection:
             head = await statements.one(connection, statement_id=statement_id, scope=caller.scope)
             if head is None:
-                raise NotFound("没有这张结算单，或不在您的权限范围内。")
+                raise _unknown_statement()
             page = await statements.payments(
                 connection, [statement_id], after=after, rows_max=PAYMENTS_PER_PAGE_MAX + 1
             )
@@ -188,12 +207,22 @@ async def begin(transaction: Transaction, caller: Caller, statement_id: UUID, st
     connection = transaction.connection
     seen = await statements.one(connection, statement_id=statement_id, scope=caller.scope)
     if seen is None:
-        raise NotFound("没有这张结算单，或不在您的权限范围内。")
+        raise _unknown_statement()
     await accounts.hold(connection, [accounts.account_of_statements(seen.organization_id)])
     head = await statements.one(connection, statement_id=statement_id, scope=caller.scope, locked=True)
     assert head is not None
     refuse_unless_allowed(_doing(step, caller, head))
     return head
+
+
+def _unknown_statement() -> NotFound:
+    return NotFound("没有这张结算单，或不在您的权限范围内。")
+
+
+def _settled_with(head: Found, waiting: Sequence[Found]) -> Sequence[Found]:
+    """What one transfer settles: this statement, or all that wait where one of them is owed back."""
+    together = settled_together(head.fund_fen, (each.fund_fen for each in waiting))
+    return waiting if together else [head]
 
 
 def _doing(step: Step, caller: Caller, head: Found) -> Doing:

@@ -190,14 +190,29 @@ class StatementDetail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TransferView:
+    """What a statement's payment would move: it and those that are offset with it, less the deposit."""
+
+    statement_id: UUID
+    settles: Sequence[UUID]
+    fund_fen: int
+    deposit_fen: int
+    transfer_fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaidView:
-    """What one bank transfer settled: this statement and those that were offset with it."""
+    """What one bank transfer settled: this statement and those that were offset with it.
+
+    `transfer_fen` is what the bank moved; `deposit_fen` (质量保证金) stayed in the fund.
+    """
 
     statement_id: UUID
     status: str
     payments: int
     transfer_id: UUID
     transfer_fen: int
+    deposit_fen: int
     settled: Sequence[UUID]
     bank_reference: str
     paid_on: date
