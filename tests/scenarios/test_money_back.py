@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from changhu_common.events.budget import BudgetAnswer
@@ -27,6 +27,10 @@ class Fund:
     ledger: Running
     passed: int = 0
     answered: int = 0
+
+    def advance_to(self, moment: datetime) -> None:
+        for running in (self.settlement.running, self.ledger):
+            running.advance_to(moment)
 
     async def quiet(self) -> None:
         events = await self.settlement.running.told()
@@ -67,7 +71,7 @@ async def begun(deploy: Deploy) -> Fund:
     settlement = fund.settlement
     await settlement.hear(*settlement.home(), ratio, settlement.visit(at(3)))
     await in_force(fund.ledger, line(100_000))
-    settlement.running.advance_to(AUGUST)
+    fund.advance_to(AUGUST)
     return fund
 
 
@@ -76,6 +80,7 @@ async def replayed(fund: Fund, deploy: Deploy) -> Running:
     events = 2 * await fund.settlement.running.told()
     random.Random(3).shuffle(events)
     ledger = await deploy(SERVICE)
+    ledger.advance_to(OCTOBER)
     for event in events:
         await ledger.hear(event)
     return ledger
@@ -121,7 +126,7 @@ async def test_what_an_organisation_owes_is_paid_back_in_parts(deploy: Deploy) -
     await settlement.hear(july := settlement.visit(at(5), {"LC12": 2}))
     await fund.paid("2026-07", "B1")
     await settlement.hear(again(ServiceVoided, july))
-    settlement.running.advance_to(SEPTEMBER)
+    fund.advance_to(SEPTEMBER)
     owed = await fund.approved("2026-08")
     new = {"organization_id": str(settlement.organisation), "statements": [owed], "reason": "协议已终止"}
     recovery = f"/recoveries/{(await fund.post('/recoveries', ENTRY, **new))['recovery_id']}"
@@ -144,7 +149,7 @@ def moved(reference: str, fen: int, month: int = 8) -> Moved:
 
 async def assert_matched(fund: Fund, *lines: Moved) -> None:
     """Each line of the bank is one transfer, less its deposit, and nothing of the books is left without a line."""
-    fund.settlement.running.advance_to(OCTOBER)
+    fund.advance_to(OCTOBER)
     account_id = await registered(fund.ledger)
     await told(fund.ledger, account_id, lines, until=date(2026, 9, 30))
     who = fund.ledger.token(Role.ACCOUNTANT)
