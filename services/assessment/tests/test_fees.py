@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from assessment.storage.tables import fee, supplied_value
+from assessment.usecases import fees
 from assessment.usecases.fees import Fees
 from changhu_common.events.assessment import AssessmentFee, AssessmentFeeDue, AssessmentFeeVoided
 from changhu_common.events.enrollment import PersonMerged, PersonUnmerged
@@ -59,8 +60,8 @@ async def owed(story: Story) -> list[tuple[str | None, int | None]]:
 
 async def listed(story: Story, **asked: Any) -> list[dict[str, Any]]:
     answer = await story.service.get("/fees", story.clerk, pool=POOL, **asked)
-    fees: list[dict[str, Any]] = done(answer)["fees"]
-    return fees
+    shown: list[dict[str, Any]] = done(answer)["fees"]
+    return shown
 
 
 async def failed(story: Story) -> str:
@@ -258,6 +259,27 @@ async def test_a_service_that_starts_with_another_pack_decides_anew(story: Story
     await failed(story)
     async with story.service.database.engine.begin() as connection:
         await connection.execute(fee.update().values(status="undecided", fee_fen=None, pack_version="old", revision=0))
-    await Fees(story.service.database, SuppliedValues(supplied_value)).catch_up()
+    work = Fees(story.service.database, SuppliedValues(supplied_value))
+    await work.catch_up()
+    assert (await work.waiting(), await work.work_off(), await work.waiting()) == (1, 1, 0)
     (shown,) = await listed(story)
     assert (shown["status"], shown["fund_fen"]) == ("due", 18_000)
+    await work.catch_up()
+    assert await work.waiting() == 0
+
+
+async def test_what_is_too_much_for_one_transaction_is_worked_off_from_the_queue(
+    deploy: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fees, "PERSONS_MAX", 1)
+    story = await Story.begin(deploy)
+    await failed(story)
+    story.person_id = new_id()
+    await story.service.hear(enrolled(story.person_id))
+    await failed(story)
+    await story.service.hear(AMOUNT, *SHARES)
+    assert await owed(story) == []
+    work = Fees(story.service.database, SuppliedValues(supplied_value))
+    while await work.work_off():
+        pass
+    assert await owed(story) == [("failed", 18_000)] * 2

@@ -34,6 +34,7 @@ def build(resources: Resources) -> Parts:
         ],
         subscription=subscription(Facts(supplied)),
         loops=[publicity.run, fees.run],
+        backlog=fees.waiting,
     )
 
 

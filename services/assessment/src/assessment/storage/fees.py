@@ -7,10 +7,11 @@ from uuid import UUID
 from changhu_common.roles import Scope
 from changhu_common.rows import insert_rows
 from changhu_common.scoped_rows import within
-from sqlalchemy import Row, func, select, text
+from sqlalchemy import Column, ColumnElement, Row, Uuid, any_, func, literal, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from assessment.storage.tables import application, assignment, conclusion, fee, merged_person, visit
+from assessment.storage.tables import application, assignment, conclusion, fee, merged_person, recount, visit
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -25,6 +26,12 @@ _WRITE = (
     "ON CONFLICT (id) DO UPDATE SET "
     + ", ".join(f'"{column.name}" = EXCLUDED."{column.name}"' for column in fee.columns if column.name != "id")
 )  # fmt: skip
+
+_ASK = text("INSERT INTO recount (person_id) SELECT DISTINCT person_id FROM conclusion WHERE pool = :pool")
+_TAKE = text(
+    "DELETE FROM recount WHERE id IN (SELECT id FROM recount ORDER BY id LIMIT :rows_max FOR UPDATE SKIP LOCKED)"
+    " RETURNING person_id"
+)
 
 # A fee with the record and the person of its application.
 _FEES = (
@@ -50,14 +57,28 @@ async def hold(connection: AsyncConnection, pools: Collection[str], *, shared: b
 
 async def persons_concluded(connection: AsyncConnection, applications: Collection[UUID]) -> Sequence[UUID]:
     """Whose conclusions these applications came to."""
-    asked = select(conclusion.c.person_id).where(conclusion.c.application_id.in_(applications)).distinct()
+    asked = select(conclusion.c.person_id).where(_among(conclusion.c.application_id, applications)).distinct()
     return (await connection.execute(asked)).scalars().all()
 
 
-async def persons_of_pool(connection: AsyncConnection, pool: str, *, after: UUID, persons_max: int) -> Sequence[UUID]:
-    """The next persons of a pool who have conclusions, in order of id."""
-    asked = select(conclusion.c.person_id).where(conclusion.c.pool == pool, conclusion.c.person_id > after).distinct()
-    return (await connection.execute(asked.order_by(conclusion.c.person_id).limit(persons_max))).scalars().all()
+async def persons_of_pool(connection: AsyncConnection, pool: str, *, persons_max: int) -> Sequence[UUID]:
+    """Whoever was concluded about in a pool, so many at most."""
+    asked = select(conclusion.c.person_id).where(conclusion.c.pool == pool).distinct().limit(persons_max)
+    return (await connection.execute(asked)).scalars().all()
+
+
+async def ask_recount(connection: AsyncConnection, pool: str) -> None:
+    """Queue everybody who was concluded about in a pool."""
+    await connection.execute(_ASK, {"pool": pool})
+
+
+async def take_recounts(connection: AsyncConnection, *, rows_max: int) -> set[UUID]:
+    """Take some wishes from the queue; they come back if the transaction fails."""
+    return set((await connection.execute(_TAKE, {"rows_max": rows_max})).scalars())
+
+
+async def recounts_waiting(connection: AsyncConnection) -> int:
+    return await connection.scalar(select(func.count()).select_from(recount)) or 0
 
 
 async def versions(connection: AsyncConnection) -> Sequence[AnyRow]:
@@ -74,7 +95,7 @@ async def concluded(connection: AsyncConnection, persons: Collection[UUID]) -> S
     asked = (
         select(conclusion, application.c.applied_on)
         .join(application, application.c.id == conclusion.c.application_id)
-        .where(conclusion.c.person_id.in_(persons))
+        .where(_among(conclusion.c.person_id, persons))
         .order_by(conclusion.c.person_id, conclusion.c.place)
     )
     return (await connection.execute(asked)).all()
@@ -97,7 +118,7 @@ async def rounds(connection: AsyncConnection, applications: Collection[UUID]) ->
             (assignment.c.application_id == visit.c.application_id) & (assignment.c.round == visit.c.round),
         )
         .join(application, application.c.id == visit.c.application_id)
-        .where(visit.c.application_id.in_(applications))
+        .where(_among(visit.c.application_id, applications))
         .order_by(visit.c.application_id, visit.c.round)
     )
     return (await connection.execute(asked)).all()
@@ -105,7 +126,7 @@ async def rounds(connection: AsyncConnection, applications: Collection[UUID]) ->
 
 async def of_applications(connection: AsyncConnection, applications: Collection[UUID]) -> Sequence[AnyRow]:
     """The fees of these applications, in the order of their rounds."""
-    asked = _FEES.where(fee.c.application_id.in_(applications)).order_by(fee.c.application_id, fee.c.round)
+    asked = _FEES.where(_among(fee.c.application_id, applications)).order_by(fee.c.application_id, fee.c.round)
     return (await connection.execute(asked)).all()
 
 
@@ -124,3 +145,8 @@ async def page(
     if after is not None:
         query = query.where(fee.c.id > after)
     return (await connection.execute(query.limit(limit))).all()
+
+
+def _among(column: Column[Any], ids: Collection[UUID]) -> ColumnElement[bool]:
+    """As one array, however many they are."""
+    return column == any_(literal(list(ids), ARRAY(Uuid)))

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     PrimaryKeyConstraint,
@@ -246,6 +247,14 @@ fee = Table(
         name="due_with_its_parts",
     ),
     UniqueConstraint("application_id", "round"),
+)
+# Persons whose fees are to be decided again. Rows are only added and taken: a second wish while the first is worked off
+# stays.
+recount = Table(
+    "recount",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("person_id", Uuid, nullable=False),
 )
 Index("ix_fee_list", fee.c.pool, fee.c.status, fee.c.id)
 Index("ix_conclusion_pool_person_id", conclusion.c.pool, conclusion.c.person_id)

@@ -37,8 +37,7 @@ class Facts:
         pools = sorted({each.pool for each in values if each.parameter in DECIDING})
         await fees.hold(connection, pools, shared=False)
         await self._supplied.keep(transaction, values)
-        await follow(
-            transaction, self._supplied, persons={person for each in handed for person in (each.before, each.now)}
-        )
+        moved = {person for each in handed for person in (each.before, each.now)}
+        await follow(transaction, self._supplied, persons=moved)
         for pool in pools:
             await follow_pool(transaction, self._supplied, pool)

@@ -7,7 +7,7 @@ edited: the same fee is told again under a higher revision.
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -16,27 +16,24 @@ from changhu_common.database import Actor, AuditEntry, Database, Transaction
 from changhu_common.events.assessment import AssessmentFeeDue, AssessmentFeeVoided
 from changhu_common.ids import named_id
 from changhu_common.periods import day_of
+from changhu_common.relay import IDLE_SECONDS
 from changhu_common.roles import Caller
 from changhu_common.stopping import pause
 from changhu_policies import Pack, admitted_pools
 from changhu_policies.projection import SuppliedValues
 
 from assessment.domain.fees import Assessed, FeeStatus, Outcome, fee_of
-from assessment.storage import fees
+from assessment.storage import facts, fees
 from assessment.usecases.views import AnyRow, FeeView
 
-# So many persons' fees are decided together: a pool's are too many for one statement.
-PERSONS_MAX = 2_000
+# So many persons' fees are decided in one transaction; the others wait in the queue.
+PERSONS_MAX = 500
 
 # The values that decide a fee, and the one without which none holds; others change none.
 DECIDING = frozenset(
     {"assessment.fee_fen", "assessment.fee_fund_share", "assessment.periodic_days", "pool.in_force"}
 )  # fmt: skip
 
-# A deployment that starts with another pack looks once; after a failure it looks again.
-LOOK_AGAIN_SECONDS = 60.0
-
-NOBODY = UUID(int=0)
 ITSELF = Actor("loop:fees", "system")
 
 # What a fee comes to, and what of it others are told.
@@ -48,7 +45,8 @@ log = structlog.get_logger()
 
 async def follow(tx: Transaction, supplied: SuppliedValues, *, persons: Collection[UUID]) -> None:
     """Decide the fees of these persons again, whose conclusions changed; the caller has locked them."""
-    await _decide(tx, supplied, await fees.concluded(tx.connection, persons))
+    if persons:
+        await _decide(tx, supplied, await fees.concluded(tx.connection, persons))
 
 
 async def follow_applications(tx: Transaction, supplied: SuppliedValues, applications: Collection[UUID]) -> None:
@@ -57,11 +55,15 @@ async def follow_applications(tx: Transaction, supplied: SuppliedValues, applica
 
 
 async def follow_pool(tx: Transaction, supplied: SuppliedValues, pool: str) -> None:
-    """Decide every fee of a pool again, whose pack changed; the caller holds the pool alone."""
-    after = NOBODY
-    while persons := await fees.persons_of_pool(tx.connection, pool, after=after, persons_max=PERSONS_MAX):
+    """Decide every fee of a pool again, whose pack changed; too many of them go into the queue.
+
+    The caller holds the pool alone.
+    """
+    persons = await fees.persons_of_pool(tx.connection, pool, persons_max=PERSONS_MAX + 1)
+    if len(persons) <= PERSONS_MAX:
         await follow(tx, supplied, persons=persons)
-        after = persons[-1]
+    else:
+        await fees.ask_recount(tx.connection, pool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +136,11 @@ def _decided(pack: Pack, round_: AnyRow, standing: _Standing) -> dict[str, Any]:
     return {
         "id": named_id("assessment.fee", round_.application_id, round_.round),
         "application_id": round_.application_id,
+        "round": round_.round,
         "pool": round_.pool,
-        **asdict(assessed),
+        "county": round_.county,
+        "organization_id": round_.organization_id,
+        "assessed_on": assessed.assessed_on,
         "status": str(made.status),
         "cause": made.cause,
         "fee_fen": made.fee_fen,
@@ -179,7 +184,7 @@ class FeePage:
 
 
 class Fees:
-    """What fees a pool's assessments have, and a look at start whether its pack is another one than decided them."""
+    """What fees a pool's assessments have; works off the queue of persons whose fees are to be decided again."""
 
     def __init__(self, database: Database, supplied: SuppliedValues) -> None:
         self._database = database
@@ -196,25 +201,37 @@ class Fees:
         return FeePage(shown, shown[-1].fee_id if len(rows) > limit else None)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Catch up with the packs of this deployment, once; they change with it."""
+        """Work until `stop`; the chunk in hand is finished."""
         caught_up = False
         while not stop.is_set():
             try:
                 if not caught_up:
                     await self.catch_up()
                     caught_up = True
+                if await self.work_off():
+                    continue
             except Exception as failure:
                 log.warning("fees interrupted", error=repr(failure))
-            await pause(stop, LOOK_AGAIN_SECONDS)
+            await pause(stop, IDLE_SECONDS)
+
+    async def work_off(self) -> int:
+        """Decide the fees of the next chunk of the queue again; returns how many persons it was."""
+        async with self._database.change(ITSELF) as tx:
+            persons = await fees.take_recounts(tx.connection, rows_max=PERSONS_MAX)
+            await facts.lock_persons(tx.connection, persons)
+            await follow(tx, self._supplied, persons=persons)
+        return len(persons)
 
     async def catch_up(self) -> None:
-        """Decide the fees anew of pools whose pack is another one than that by which they were decided."""
-        async with self._database.read() as connection:
-            rows = await fees.versions(connection)
+        """Queue the persons of pools whose pack is another one than that by which their fees were decided."""
+        async with self._database.change(ITSELF) as tx:
+            rows = await fees.versions(tx.connection)
             pools = {row.pool for row in rows} & set(admitted_pools())
-            packs = {pool: await self._supplied.pack(connection, pool) for pool in sorted(pools)}
-        stale = {row.pool for row in rows if row.pool in packs and row.pack_version != packs[row.pool].version}
-        for pool in sorted(stale):
-            async with self._database.change(ITSELF) as tx:
-                await fees.hold(tx.connection, [pool], shared=False)
-                await follow_pool(tx, self._supplied, pool)
+            packs = {pool: await self._supplied.pack(tx.connection, pool) for pool in sorted(pools)}
+            stale = {row.pool for row in rows if row.pool in packs and row.pack_version != packs[row.pool].version}
+            for pool in sorted(stale):
+                await fees.ask_recount(tx.connection, pool)
+
+    async def waiting(self) -> int:
+        async with self._database.read() as connection:
+            return await fees.recounts_waiting(connection)
