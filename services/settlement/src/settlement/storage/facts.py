@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from changhu_common.periods import DateRange, midnight
+from changhu_common.periods import DateRange, day_of, midnight
 from sqlalchemy import Row, Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,7 +16,15 @@ from settlement.domain.facts import Agreement, Coverage, Facts, Grade, OtherBene
 from settlement.domain.fees import Fee
 from settlement.domain.findings import Finding
 from settlement.domain.pricing import Price, PriceList, Visit
-from settlement.storage.tables import agreement, conclusion, hospital_stay, other_benefit, person, price_list
+from settlement.storage.tables import (
+    agreement,
+    assessment_fee,
+    conclusion,
+    hospital_stay,
+    other_benefit,
+    person,
+    price_list,
+)
 
 # Whoever is counted again whole is counted over these days.
 ALL_DAYS = DateRange(date(1900, 1, 1), date(9998, 12, 31))
@@ -35,6 +43,9 @@ class Window:
     @property
     def key(self) -> tuple[UUID, str | None, date]:
         return self.person_id, self.pool, self.days.start
+
+    def holds(self, *, pool: str, at: datetime) -> bool:
+        return self.pool in (None, pool) and day_of(at) in self.days and (self.since is None or self.since <= at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +67,6 @@ _VISITS = text(
     f"SELECT s.* FROM {WINDOWS} CROSS JOIN LATERAL (SELECT * FROM service s"  # noqa: S608 (names are ours)
     ' WHERE s.person_id = w.person_id AND s.started_at >= w."from" AND s.started_at < w.until'
     " AND (w.pool IS NULL OR s.pool = w.pool) AND NOT s.void OFFSET 0) s"
-)
-
-_FEES = text(
-    f"""SELECT f.* FROM {WINDOWS} CROSS JOIN LATERAL (
-        SELECT f.*, f.assessed_on::timestamp AT TIME ZONE 'Asia/Shanghai' AS at FROM assessment_fee f
-        WHERE f.person_id = w.person_id AND (w.pool IS NULL OR f.pool = w.pool) AND NOT f.void OFFSET 0
-    ) f WHERE f.at >= w."from" AND f.at < w.until"""  # noqa: S608 (names are ours)
 )
 
 
@@ -99,7 +103,8 @@ async def visits(connection: AsyncConnection, windows: Sequence[Window]) -> list
 
 async def fees(connection: AsyncConnection, windows: Sequence[Window]) -> list[Fee]:
     """The assessment fees of these days that are owed."""
-    rows = await connection.execute(_FEES, window_arrays(windows))
+    # A person has one in a year or two: asked for by person, they cost a batch of visits next to nothing.
+    known = await _by(connection, assessment_fee, "person_id", sorted({window.person_id for window in windows}))
     return [
         Fee(
             fee_id=row.fee_id,
@@ -115,7 +120,9 @@ async def fees(connection: AsyncConnection, windows: Sequence[Window]) -> list[F
             findings=tuple(Finding(**each, stops_payment=False) for each in row.findings),
             pack_version=row.pack_version,
         )
-        for row in rows
+        for window in windows
+        for row in known.get(window.person_id, ())
+        if not row.void and window.holds(pool=row.pool, at=midnight(row.assessed_on))
     ]
 
 
