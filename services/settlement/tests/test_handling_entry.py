@@ -119,3 +119,8 @@ async def test_a_bad_entry_says_which_field_and_writes_nothing(
 async def test_an_insurer_is_known_by_a_code_that_holds(settlement: Running) -> None:
     refused = await enter(settlement, fee() | {"insurer": {"code": "91211100MA00000XX1", "name": "甲"}})
     assert code(refused) == (422, "organisation_code.invalid")
+
+
+async def test_a_period_that_nobody_can_read_is_told_as_a_clerk_would_write_it(settlement: Running) -> None:
+    (fault,) = (await enter(settlement, fee(period="2026年"))).json()["errors"]
+    assert fault["reason"] == "须为年度、季度或月份, 如 2026、2026-Q3、2026-07"

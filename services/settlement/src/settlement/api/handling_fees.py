@@ -38,7 +38,10 @@ Name = Annotated[str, Field(min_length=1, max_length=REFERENCE_CHARACTERS_MAX)]
 
 
 def _is_period(text: str) -> str:
-    FeePeriod.parse(text)
+    try:
+        FeePeriod.parse(text)
+    except ValueError:
+        raise ValueError("须为年度、季度或月份, 如 2026、2026-Q3、2026-07") from None
     return text
 
 

@@ -15,6 +15,7 @@ from changhu_common.errors import NotFound
 from changhu_common.ids import named_id, new_id
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller
+from changhu_policies import Pack, Value
 
 from settlement.domain.findings import informs
 from settlement.domain.handling_fee import (
@@ -122,6 +123,23 @@ class HandlingEntry:
             return transaction.answer(await _write(transaction, caller, head, period, said, before=before))
 
 
+def _terms(pack: Pack, period: FeePeriod, said: Counted) -> tuple[Value, Terms]:
+    """What the agreement pays for the period, and what of; refused where either cannot be told."""
+    places = [Place(county or pack.pool, scheme or "") for county, scheme, _ in said.basis]
+    basis = {place: quantity for place, (_, _, quantity) in zip(places, said.basis, strict=True)}
+    counties = {pack.pool, *pack.counties}
+    refuse_unfit_basis(method=said.method, basis=places, whole=sum(basis.values()), counties=counties)
+    value = pack.value(PARAMETERS[said.method], on=period.last.last)
+    refuse_rate_changes(value, period, in_force=pack.start)
+    return value, Terms(
+        method=said.method,
+        rate=Fraction(value.value),
+        months=period.months,
+        basis=basis or {Place(pack.pool): 1},
+        deduction=said.deduction,
+    )
+
+
 async def _write(
     transaction: Transaction,
     caller: Caller,
@@ -132,45 +150,19 @@ async def _write(
     before: Mapping[Place, int],
 ) -> HandlingFeeDetail:
     """Count a fee and keep it, with what is left of it after what was paid `before` (fen by place)."""
-    pool = head["pool"]
-    pack = await SUPPLIED.pack(transaction.connection, pool)
-    places = [Place(county or pool, scheme or "") for county, scheme, _ in said.basis]
-    quantities = {place: quantity for place, (_, _, quantity) in zip(places, said.basis, strict=True)}
-    refuse_unfit_basis(
-        method=said.method, basis=places, whole=sum(quantities.values()), counties={pool, *pack.counties}
-    )
-    value = pack.value(PARAMETERS[said.method], on=period.last.last)
-    refuse_rate_changes(value, period, in_force=pack.start)
-    terms = Terms(
-        method=said.method,
-        rate=Fraction(value.value),
-        months=period.months,
-        basis=quantities or {Place(pool): 1},
-        deduction=said.deduction,
-    )
+    connection = transaction.connection
+    pack = await SUPPLIED.pack(connection, head["pool"])
+    value, terms = _terms(pack, period, said)
     total_fen = fee_fen(terms)
     due = borne(total_fen=total_fen, basis=terms.basis)
     moved = difference(now=due, before=before)
     refuse_nothing_to_pay(moved, corrects=head["corrects_id"] is not None)
-    text = computed(terms=terms, rate=str(value.written), deduction=said.deduction_written, total_fen=total_fen)
-    fee_id = new_id()
     fee = {
-        "id": fee_id,
+        "id": new_id(),
         **head,
-        "agreement": said.agreement,
-        "period": period.text,
-        "start": period.days.start,
-        "end": period.days.end,
-        "method": said.method,
-        "rate": str(value.written),
-        "basis_name": said.basis_name,
-        "basis_source": said.basis_source,
-        "deduction": said.deduction_written,
-        "performance": said.performance,
+        **_told(period, said, value=value, terms=terms, total_fen=total_fen),
         "due_fen": total_fen,
         "fund_fen": sum(moved.values()),
-        "computation": text,
-        "finding": asdict(informs(value, "handling_fee_rate", shown(said.method, value))),
         "pack_version": pack.version,
         "status": "entered",
         "entered_by": caller.subject,
@@ -178,17 +170,36 @@ async def _write(
     }
     bears = [
         {
-            "fee_id": fee_id,
+            "fee_id": fee["id"],
             "county": place.county,
             "scheme": place.scheme,
-            "basis": quantities.get(place),
+            "basis": terms.basis.get(place) if said.basis else None,
             "due_fen": due.get(place, 0),
             "fund_fen": moved.get(place, 0),
         }
         for place in sorted({*due, *before})
     ]
-    await handling_fees.add(transaction.connection, fee=fee, parts=bears)
+    await handling_fees.add(connection, fee=fee, parts=bears)
     kept = {name: fee[name] for name in ("organization_id", "period", "due_fen", "fund_fen", "corrects_id")}
-    transaction.record(AuditEntry("enter", "handling_fee", fee_id, after=kept))
-    written = await find(transaction.connection, caller, fee_id)
-    return fee_detail(written, await handling_fees.parts(transaction.connection, fee_id), None)
+    transaction.record(AuditEntry("enter", "handling_fee", fee["id"], after=kept))
+    written = await find(connection, caller, fee["id"])
+    return fee_detail(written, await handling_fees.parts(connection, fee["id"]), None)
+
+
+def _told(period: FeePeriod, said: Counted, *, value: Value, terms: Terms, total_fen: int) -> dict[str, Any]:
+    """What a fee says of itself for good: for which days, by which agreement and clause, and how it was counted."""
+    rate = str(value.written)
+    return {
+        "agreement": said.agreement,
+        "period": period.text,
+        "start": period.days.start,
+        "end": period.days.end,
+        "method": said.method,
+        "rate": rate,
+        "basis_name": said.basis_name,
+        "basis_source": said.basis_source,
+        "performance": said.performance,
+        "deduction": said.deduction_written,
+        "computation": computed(terms=terms, rate=rate, deduction=said.deduction_written, total_fen=total_fen),
+        "finding": asdict(informs(value, "handling_fee_rate", shown(said.method, value))),
+    }
