@@ -116,7 +116,7 @@ async def test_money_comes_in_by_parts_until_nothing_is_open(settlement: Settlem
     recovery_id = await decided(settlement, statement_id)
     first = (await receive(settlement, recovery_id, 3_001)).json()
     assert (first["status"], first["received_fen"], first["open_fen"]) == ("decided", 3_001, 4_999)
-    last = (await receive(settlement, recovery_id, 4_999)).json()
+    last = (await receive(settlement, recovery_id, 4_999, bank_reference="R2")).json()
     assert (last["status"], last["open_fen"]) == ("received", 0)
     told = await settlement.running.told(RecoveryReceived)
     assert [(each.fund_fen, each.payments, each.county) for each in told] == [(3_001, 0, COUNTY), (4_999, 1, COUNTY)]
@@ -136,7 +136,7 @@ async def test_what_comes_in_is_divided_over_counties_and_offsets_what_the_fund_
     assert statement["fund_fen"] == 8_000 - 24_000
     recovery_id = await decided(settlement, statement["statement_id"])
     for fen in (1_000, 15_000):
-        assert (await receive(settlement, recovery_id, fen)).status_code == 201
+        assert (await receive(settlement, recovery_id, fen, bank_reference=f"R{fen}")).status_code == 201
     told = await settlement.running.told(RecoveryReceived)
     assert [(each.county, each.fund_fen, each.payments) for each in told] == [
         (COUNTY, -500, 0),
@@ -153,6 +153,16 @@ async def test_never_more_than_is_owed_comes_in(settlement: Settlement) -> None:
     answers = await asyncio.gather(*(receive(settlement, recovery_id, 5_000, bank_reference=f"R{n}") for n in range(3)))
     assert sorted(each.status_code for each in answers) == [201, 422, 422]
     assert (await shown(settlement, recovery_id))["recovery"]["open_fen"] == 3_000
+
+
+async def test_the_same_money_is_recorded_once_unless_it_was_reversed(settlement: Settlement) -> None:
+    recovery_id = await decided(settlement, await owed(settlement))
+    assert (await receive(settlement, recovery_id, 100)).status_code == 201
+    refused = await receive(settlement, recovery_id, 100)
+    assert code_of(refused) == (409, "recovery.receipt_known")
+    path = f"receipts/{refused.json()['receipt_id']}/reversal"
+    await step(settlement, recovery_id, path, CASHIER, reason="金额记错")
+    assert (await receive(settlement, recovery_id, 90)).json()["received_fen"] == 90
 
 
 async def test_two_take_it_back_while_nothing_came_in(settlement: Settlement) -> None:

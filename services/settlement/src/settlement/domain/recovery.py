@@ -83,6 +83,13 @@ class ReceiptReversed(Conflict):
     title = "到账记录已冲销"
 
 
+class ReceiptKnown(Conflict):
+    """A receipt under this bank reference stands already: the same money is recorded once."""
+
+    code = "recovery.receipt_known"
+    title = "该笔到账已登记"
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """What a statement owes, for one kind, to a county's money of a category, and what of it came in, in fen.

@@ -18,6 +18,7 @@ from changhu_common.roles import Caller
 
 from settlement.domain.recovery import (
     Part,
+    ReceiptKnown,
     ReceiptReversed,
     divided,
     open_fen,
@@ -55,6 +56,7 @@ class RecoveryReceipts:
             refuse_wrong_status(head.status, "decided")
             refuse_same_person(caller.subject, [head.entered_by, head.approved_by])
             refuse_strange_day(received_on, today=day_of(transaction.now), field="received_on")
+            await _refuse_known(transaction, recovery_id, bank_reference)
             parts = await recoveries.parts(transaction.connection, recovery_id)
             moved = divided(amount_fen, parts)
             receipt = {
@@ -106,6 +108,14 @@ class RecoveryReceipts:
                 await _set(transaction, head, "decided")
             transaction.record(AuditEntry("receipt reversal", "recovery", recovery_id, after=receipt))
             return transaction.answer(await view_of(transaction, caller, recovery_id))
+
+
+async def _refuse_known(transaction: Transaction, recovery_id: UUID, bank_reference: str) -> None:
+    for each in await recoveries.receipts(transaction.connection, recovery_id):
+        if each.bank_reference == bank_reference and not (each.reverses_id or each.reversed_by):
+            raise ReceiptKnown(
+                "该银行流水号的到账已登记，不会重复登记；记录有误的请先冲销再登记。", receipt_id=str(each.id)
+            )
 
 
 def _tell(transaction: Transaction, head: Found, receipt: Mapping[str, Any], moved: Moved) -> None:
