@@ -1,18 +1,22 @@
 """An event takes effect once, in its key's order, and one that cannot be applied stops nobody else."""
 
+import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from uuid import UUID, uuid4
 
 import note_service
+import psycopg
 import pytest
 from changhu_common.bus.port import Message
-from changhu_common.consumer import SHOWN_BYTES_MAX
+from changhu_common.bus.postgres import SCHEMA, PostgresBus
+from changhu_common.consumer import READ_SECONDS, SHOWN_BYTES_MAX, Consumer
 from changhu_common.events import REGISTRY, Envelope
 from changhu_common.events.cloudevents import decode, encode
 from changhu_common.events.provider import PricesPublished, StaffReleased
 from changhu_common.ids import new_id
 from changhu_common.roles import Role
+from changhu_standalone.postgres import EmbeddedPostgres
 from note_service import FAILS, NOTES
 from sqlalchemy import text
 
@@ -195,6 +199,35 @@ async def test_what_an_unreadable_event_held_is_not_told(notes: Running) -> None
     await notes.hear(Message(message.topic, message.key, message.headers, b'{"pool": 21110219800101123}'))
     (parked,) = await dead_letters(notes)
     assert "21110219800101123" not in parked["error"]
+
+
+async def test_who_waited_for_partitions_on_a_connection_that_broke_takes_over_with_a_new_one(
+    notes: Running, postgres: EmbeddedPostgres, fresh_database: Callable[..., str]
+) -> None:
+    url, one = postgres.url(fresh_database("bus")), uuid4()
+    subscription = notes.service.build(notes.resources).subscription
+    assert subscription is not None
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(SCHEMA)
+        before, stop = PostgresBus(url), asyncio.Event()
+        await before.create_topics(subscription.topic_names)
+        standby = Consumer(database=notes.database, bus=before, registry=REGISTRY, subscription=subscription)
+        async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+            async with before.reader(group=subscription.group, topics=subscription.topic_names) as owner:
+                await owner.read(wait_seconds=0)
+                tasks.create_task(standby.run(stop))
+                await asyncio.sleep(2 * READ_SECONDS)  # it has asked for the partitions and got none
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            after = PostgresBus(url)
+            await after.publish([encode(told(one))])
+            while await text_of(notes, one) is None:
+                await asyncio.sleep(READ_SECONDS)
+            stop.set()
+    await before.close()
+    await after.close()
 
 
 async def test_a_batch_is_applied_in_one_go(notes: Running) -> None:

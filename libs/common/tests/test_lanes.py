@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 from changhu_common.bus.port import PARTITIONS, Batch, Delivered, Message
-from changhu_common.lanes import LANES, Lanes
+from changhu_common.lanes import LANES, Interrupted, Lanes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -100,10 +100,10 @@ async def test_what_failed_is_not_committed_and_is_applied_after_the_reader_went
         applied.extend(each.partition for each in batch.delivered)
 
     lanes = Lanes(log, apply)
-    with pytest.raises(OSError, match="gone"):
+    with pytest.raises(Interrupted, match="gone"):
         while True:
             await lanes.step(wait_seconds=0)
-    with suppress(OSError):
+    with suppress(Interrupted):
         await lanes.finish()
     assert 0 not in log.committed
     failing = False

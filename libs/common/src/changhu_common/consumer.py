@@ -28,7 +28,7 @@ from changhu_common.events.registry import (
     UnknownEvent,
     UnreadableEvent,
 )
-from changhu_common.lanes import Lanes
+from changhu_common.lanes import Interrupted, Lanes
 from changhu_common.rows import insert_rows
 
 Apply = Callable[[Transaction, Sequence[Envelope]], Awaitable[None]]
@@ -135,7 +135,7 @@ class Consumer:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def follow(self, reader: Reader, stop: asyncio.Event) -> None:
-        """Apply what a reader brings until `stop`."""
+        """Apply what a reader brings until `stop`; raises what the reader fails with."""
         while not stop.is_set():
             lanes = Lanes(reader, self.apply_batch)
             try:
@@ -144,18 +144,21 @@ class Consumer:
                         await self._step(lanes)
                 finally:
                     await lanes.finish()
-            except Exception as failure:
-                log.warning("batch interrupted", group=self._subscription.group, error=repr(failure))
+            except Interrupted as failure:
+                log.warning("batch interrupted", group=self._subscription.group, error=str(failure))
                 await reader.rewind()
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _step(self, lanes: Lanes) -> None:
         if (now := asyncio.get_running_loop().time()) >= self._next_replay_look:
             self._next_replay_look = now + REPLAY_LOOK_SECONDS
-            if await self._replay_is_asked():
-                # What stands behind a parked event must not overtake it.
-                await lanes.finish()
-                await self.replay_asked()
+            try:
+                if await self._replay_is_asked():
+                    # What stands behind a parked event must not overtake it.
+                    await lanes.finish()
+                    await self.replay_asked()
+            except Exception as failure:
+                raise Interrupted(repr(failure)) from failure
         await lanes.step(wait_seconds=READ_SECONDS)
 
     async def apply_batch(self, batch: Batch) -> None:

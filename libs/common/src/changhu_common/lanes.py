@@ -13,6 +13,10 @@ from changhu_common.bus.port import BATCH_MESSAGES_MAX, Batch, Delivered, Reader
 LANES = 2
 
 
+class Interrupted(Exception):
+    """What was read could not be applied: the reader goes back and reads it again."""
+
+
 class Lanes:
     """The batches of one reader that are under way; whoever drives them calls `step` again and again."""
 
@@ -25,7 +29,8 @@ class Lanes:
     async def step(self, *, wait_seconds: float) -> None:
         """Read where a lane has nothing to do, let every lane go on, and commit what is through.
 
-        Raises what a lane failed with: then the caller lets the others `finish` and rewinds the reader.
+        Interrupted where a lane could not apply its batch: then the caller lets the others `finish` and rewinds the
+        reader. What the reader itself fails with is raised as it is: it is of no more use.
         """
         if self._has_room():
             batch = await self._reader.read(wait_seconds=0 if self._running else wait_seconds)
@@ -35,7 +40,7 @@ class Lanes:
         await self._commit_done()
 
     async def finish(self) -> None:
-        """Let what is under way end, and commit it; raises what failed. Nothing new begins."""
+        """Let what is under way end, and commit it; raises what failed last. Nothing new begins."""
         failed: Exception | None = None
         while self._running:
             try:
@@ -57,12 +62,13 @@ class Lanes:
                 self._running[lane] = asyncio.ensure_future(self._apply(batch)), batch
 
     async def _commit_done(self) -> None:
-        """Wait until a lane is through, and commit it; raises what it failed with."""
+        """Wait until a lane is through, and commit it."""
         if not self._running:
             return
         tasks = {task: lane for lane, (task, _) in self._running.items()}
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         task = done.pop()
         _, batch = self._running.pop(tasks[task])
-        await task
+        if failure := task.exception():
+            raise Interrupted(repr(failure)) from failure
         await self._reader.commit(batch)
