@@ -4,12 +4,15 @@ import asyncio
 from datetime import date
 from typing import Any
 
+import httpx
 import pytest
 from changhu_common.roles import Role
 
 from services.settlement.tests.handling_story import FEES, code, enter, entered, fee, in_january, row, step, supplied
-from services.settlement.tests.settlement_story import COUNTY, POOL, REVIEW
+from services.settlement.tests.settlement_story import COUNTY, ENTRY, POOL, REVIEW
 from tests.support.running import Deploy, Running
+
+WENZHOU = "330300"
 
 
 @pytest.fixture
@@ -80,6 +83,30 @@ async def test_a_period_with_two_rates_is_entered_in_parts(settlement: Running) 
     assert code(await enter(settlement)) == (422, "handling_fee.rate_changes")
     first, second = [await entered(settlement, fee(period=each)) for each in ("2026-Q2", "2026-Q3")]
     assert (first["rate"], second["rate"]) == ("5%", "4%")
+
+
+@pytest.mark.parametrize(("method", "parameter"), [("fixed", "fixed_fen"), ("per_person", "per_person_fen")])
+async def test_an_amount_of_a_year_is_due_only_for_months_in_which_the_insurance_was_in_force(
+    settlement: Running, method: str, parameter: str
+) -> None:
+    await settlement.hear(supplied(f"handling.fee_{parameter}", 1_200, pool=WENZHOU, start=date(2022, 6, 25)))
+    who = settlement.token(ENTRY, region=WENZHOU)
+
+    async def answered(period: str) -> httpx.Response:
+        return await settlement.post(FEES, who, fee(row(1), method=method, period=period) | {"pool": WENZHOU})
+
+    for early in ("2022", "2022-Q2", "2022-06"):
+        refused = await answered(early)
+        assert (*code(refused), refused.json()["first"]) == (422, "handling_fee.begins_too_early", "2022-07")
+    assert "请从2022-07起按季度或月份录入" in refused.json()["detail"]
+    assert (await answered("2022-Q3")).json()["fee"]["due_fen"] == 300
+
+
+async def test_a_share_is_due_for_a_period_in_which_the_insurance_came_into_force(settlement: Running) -> None:
+    await settlement.hear(supplied(pool=WENZHOU, start=date(2022, 6, 25)))
+    first = fee(row(100_000_000), period="2022") | {"pool": WENZHOU}
+    made = await settlement.post(FEES, settlement.token(ENTRY, region=WENZHOU), first)
+    assert made.json()["fee"]["due_fen"] == 5_000_000
 
 
 async def test_a_fee_of_nothing_is_refused(settlement: Running) -> None:

@@ -51,6 +51,13 @@ class RateChanges(Refusal):
     title = "费用标准在期间内变化"
 
 
+class BeginsTooEarly(Refusal):
+    """What is due by the year is due for whole months, and the period has days before the insurance was in force."""
+
+    code = "handling_fee.begins_too_early"
+    title = "费用期间早于制度实施日"
+
+
 class NothingToPay(Refusal):
     """The fee comes to nothing, or a correction to what was paid."""
 
@@ -186,6 +193,22 @@ def refuse_rate_changes(value: Value, period: FeePeriod, *, in_force: date) -> N
             parameter=value.parameter,
             since=value.start.isoformat(),
         )
+
+
+def refuse_begins_too_early(method: Method, period: FeePeriod, *, in_force: date) -> None:
+    """BeginsTooEarly where a part of a year's amount would be due for days before the pool's first (`in_force`).
+
+    A share needs no such days: its base is what the fund had in the period.
+    """
+    if method == "share" or period.first.first >= in_force:
+        return
+    whole = Month.of(in_force) if in_force.day == 1 else Month.of(in_force).plus(1)
+    raise BeginsTooEarly(
+        f"该统筹区自{in_force}起实施，{period.text}有更早的日子，按年计的标准不能折算；"
+        f"请从{whole}起按季度或月份录入，此前不足整月的部分按协议约定的金额由会计记账。",
+        in_force=in_force.isoformat(),
+        first=str(whole),
+    )
 
 
 def refuse_nothing_to_pay(moved: Mapping[Place, int], *, corrects: bool) -> None:

@@ -30,6 +30,7 @@ from settlement.domain.handling_fee import (
     computed,
     difference,
     fee_fen,
+    refuse_begins_too_early,
     refuse_nothing_to_pay,
     refuse_period_not_over,
     refuse_rate_changes,
@@ -131,6 +132,7 @@ def _terms(pack: Pack, period: FeePeriod, said: Counted) -> tuple[Value, Terms]:
     refuse_unfit_basis(method=said.method, basis=places, whole=sum(basis.values()), counties=counties)
     value = pack.value(PARAMETERS[said.method], on=period.last.last)
     refuse_rate_changes(value, period, in_force=pack.start)
+    refuse_begins_too_early(said.method, period, in_force=pack.start)
     return value, Terms(
         method=said.method,
         rate=Fraction(value.value),
