@@ -109,6 +109,14 @@ async def test_a_share_is_due_for_a_period_in_which_the_insurance_came_into_forc
     assert made.json()["fee"]["due_fen"] == 5_000_000
 
 
+@pytest.mark.parametrize("persons", [10**15, 9 * 10**12])
+async def test_a_fee_of_more_than_a_fund_has_is_refused_and_not_written(settlement: Running, persons: int) -> None:
+    await settlement.hear(supplied("handling.fee_per_person_fen", 1_000_000))
+    refused = await enter(settlement, fee(row(persons), method="per_person"))
+    assert code(refused) == (422, "handling_fee.too_much")
+    assert (await settlement.get(FEES, settlement.token(Role.AUDITOR))).json() == []
+
+
 async def test_a_fee_of_nothing_is_refused(settlement: Running) -> None:
     assert code(await enter(settlement, fee(row(1)))) == (422, "handling_fee.empty")
 
@@ -129,6 +137,9 @@ async def test_a_fee_of_nothing_is_refused(settlement: Running) -> None:
         (fee(deduction="101%", performance="x"), "deduction"),
         (fee(deduction="0.02", performance="x"), "body.deduction"),
         (fee(period="2026-Q5"), "body.period"),
+        (fee(period="9999"), "body.period"),
+        (fee(period="9999-Q4"), "body.period"),
+        (fee(period="9999-12"), "body.period"),
         (fee(method="guess"), "body.method"),
         (fee(agreement=" "), "body.agreement"),
         (fee() | {"colour": "red"}, "body.colour"),

@@ -98,7 +98,8 @@ def test_a_period_is_a_year_a_quarter_or_a_month(text: str, first: date, last: d
 
 
 @pytest.mark.parametrize(
-    "text", ["", "26", "2026-Q5", "2026-Q0", "2026-13", "2026-00", "2026-7", "0000", "２０２６", "2026 "]
+    "text",
+    ["", "26", "2026-Q5", "2026-Q0", "2026-13", "2026-00", "2026-7", "0000", "２０２６", "2026 ", "9999", "9999-12"],
 )
 def test_what_is_no_period_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"period|month|year"):

@@ -27,6 +27,8 @@ PARAMETERS: Final[dict[Method, str]] = {
 }
 MONTHS_OF_A_YEAR: Final = 12
 QUARTER_MONTHS: Final = 3
+YEAR_MAX: Final = 9998  # the calendar ends with 9999, and a period is told with the day after it
+FEE_FEN_MAX: Final = 10**13  # a hundred billion yuan: more than any pool's fund takes in, and far below a BIGINT
 PERIOD: Final = re.compile(r"(?P<year>[0-9]{4})(?:-(?:Q(?P<quarter>[1-4])|(?P<month>[0-9]{2})))?", re.ASCII)
 
 
@@ -58,6 +60,13 @@ class BeginsTooEarly(Refusal):
     title = "费用期间早于制度实施日"
 
 
+class TooMuch(Refusal):
+    """The fee comes to more than any pool's fund has: a quantity or the rate was given in another unit."""
+
+    code = "handling_fee.too_much"
+    title = "经办服务费金额过大"
+
+
 class NothingToPay(Refusal):
     """The fee comes to nothing, or a correction to what was paid."""
 
@@ -87,6 +96,8 @@ class FeePeriod:
         if said is None:
             raise ValueError(f"not a period written as 2026, 2026-Q3 or 2026-07: {text!r}")
         year, quarter, month = int(said["year"]), said["quarter"], said["month"]
+        if year > YEAR_MAX:
+            raise ValueError(f"a period's year is at most {YEAR_MAX}: {text!r}")
         if quarter:
             return cls(text, Month(year, (int(quarter) - 1) * QUARTER_MONTHS + 1), QUARTER_MONTHS)
         return cls(text, Month(year, int(month or 1)), 1 if month else MONTHS_OF_A_YEAR)
@@ -209,6 +220,15 @@ def refuse_begins_too_early(method: Method, period: FeePeriod, *, in_force: date
         in_force=in_force.isoformat(),
         first=str(whole),
     )
+
+
+def refuse_too_much(total_fen: int) -> None:
+    if total_fen > FEE_FEN_MAX:
+        raise TooMuch(
+            f"按所填基数计算，本期费用为{yuan(total_fen)}元，超过上限{yuan(FEE_FEN_MAX)}元；"
+            "请核对基数和费用标准的单位：金额以分计，人数以人计。",
+            limit_fen=FEE_FEN_MAX,
+        )
 
 
 def refuse_nothing_to_pay(moved: Mapping[Place, int], *, corrects: bool) -> None:

@@ -34,6 +34,7 @@ from settlement.domain.handling_fee import (
     refuse_nothing_to_pay,
     refuse_period_not_over,
     refuse_rate_changes,
+    refuse_too_much,
     refuse_unfit_basis,
     shown,
 )
@@ -156,6 +157,7 @@ async def _write(
     pack = await SUPPLIED.pack(connection, head["pool"])
     value, terms = _terms(pack, period, said)
     total_fen = fee_fen(terms)
+    refuse_too_much(total_fen)
     due = borne(total_fen=total_fen, basis=terms.basis)
     moved = difference(now=due, before=before)
     refuse_nothing_to_pay(moved, corrects=head["corrects_id"] is not None)
