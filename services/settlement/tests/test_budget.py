@@ -11,7 +11,6 @@ from changhu_common.roles import Role
 from services.settlement.tests.settlement_story import (
     APPROVAL,
     COUNTY,
-    REVIEW,
     Settlement,
     again,
     at,
@@ -98,11 +97,12 @@ async def test_a_warning_is_shown_with_the_reservation(settlement: Settlement) -
     assert "预警" in (await standing(settlement, statement_id))["text"]
 
 
-async def test_a_statement_beyond_the_budget_may_be_sent_back_and_no_other_approved_one(settlement: Settlement) -> None:
+@pytest.mark.parametrize("answer", [BudgetExceeded, BudgetReserved])
+async def test_an_approved_statement_may_be_sent_back_whatever_the_budget_answered(
+    settlement: Settlement, answer: type[BudgetExceeded | BudgetReserved]
+) -> None:
     statement_id = (await settlement.approved(reserved=False))["statement_id"]
-    early = await settlement.step(statement_id, "rejection", REVIEW, reason="无预算")
-    assert early.json()["code"] == "statement.wrong_status"
-    await settlement.budget(statement_id, BudgetExceeded, short=SHORT)
+    await settlement.budget(statement_id, answer, **({"short": SHORT} if answer is BudgetExceeded else {}))
     own = await settlement.running.post(
         f"/statements/{statement_id}/rejection", settlement.who(APPROVAL), {"reason": "无预算"}
     )

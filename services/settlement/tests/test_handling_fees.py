@@ -75,13 +75,25 @@ async def test_a_fee_is_paid_only_when_the_budget_has_reserved_it(settlement: Ru
     assert (await pay(settlement, made["fee_id"])).status_code == 200
 
 
+async def test_an_approved_fee_is_sent_back_by_another_person_until_it_is_paid(settlement: Running) -> None:
+    fee_id = (await entered(settlement))["fee_id"]
+    await decided(settlement, fee_id)
+    await reserved(settlement, fee_id)
+    own = await step(settlement, fee_id, "rejection", APPROVAL, reason="承办机构有误")
+    assert code(own) == (403, "post.not_separated")
+    another = settlement.token(APPROVAL, subject="zhao")
+    sent = await settlement.post(f"{FEES}/{fee_id}/rejection", another, {"reason": "承办机构有误"})
+    assert (sent.json()["status"], sent.json()["budget"]) == ("rejected", None)
+    assert [str(each.statement_id) for each in await settlement.told(StatementRejected)] == [fee_id]
+    again = (await entered(settlement))["fee_id"]
+    await paid(settlement, again)
+    late = await settlement.post(f"{FEES}/{again}/rejection", another, {"reason": "x"})
+    assert code(late) == (409, "statement.wrong_status")
+
+
 async def test_what_the_budget_cannot_bear_may_be_sent_back_after_approval(settlement: Running) -> None:
     made = await entered(settlement)
     await decided(settlement, made["fee_id"])
-    assert code(await step(settlement, made["fee_id"], "rejection", REVIEW, reason="x")) == (
-        409,
-        "statement.wrong_status",
-    )
     short = (BudgetShortfall(account="5401", asked_fen=5_000_000, free_fen=1),)
     said = {"year": 2027, "organization_id": new_id(), "revision": 1, "fund_fen": 5_000_000, "short": short}
     await settlement.hear(BudgetExceeded(pool=POOL, statement_id=made["fee_id"], **said))

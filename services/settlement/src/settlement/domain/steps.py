@@ -1,7 +1,7 @@
 """A statement goes from entry to review, approval and payment, each step by another person.
 
-Only what was entered or reviewed can be rejected, or what was approved beyond the budget; only what
-was approved can be paid, and only a transfer that was paid can come back.
+Only what was not paid yet can be rejected; only what was approved can be paid, and only a transfer that was paid can
+come back.
 """
 
 from collections.abc import Iterable, Sequence
@@ -37,7 +37,7 @@ FREE: Final[tuple[Status, ...]] = ("rejected", "returned")
 BEFORE: Final[dict[Step, tuple[Status, ...]]] = {
     "review": ("entered",),
     "approval": ("reviewed",),
-    "rejection": ("entered", "reviewed"),
+    "rejection": ("entered", "reviewed", "approved"),
     "payment": ("approved",),
     "return": ("paid",),
 }
@@ -115,21 +115,16 @@ class NothingTransferred(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """A step that somebody wants to take on a statement that stands at `status` after the steps of `done_by`.
-
-    `over_budget`: it was approved, and the fund's budget cannot bear it.
-    """
+    """A step that somebody wants to take on a statement that stands at `status` after the steps of `done_by`."""
 
     step: Step
     status: str
     subject: str
     done_by: tuple[str | None, ...]
-    over_budget: bool = False
 
 
 def refuse_wrong_step(doing: Doing) -> None:
-    sent_back = doing.step == "rejection" and doing.status == "approved" and doing.over_budget
-    if doing.status not in BEFORE[doing.step] and not sent_back:
+    if doing.status not in BEFORE[doing.step]:
         raise WrongStep(
             f"结算单当前为“{STATUSES[doing.status]}”，不能办理这一步；请刷新后按顺序办理。", current=doing.status
         )

@@ -227,8 +227,7 @@ def _settled_with(head: Found, waiting: Sequence[Found]) -> Sequence[Found]:
 
 def _doing(step: Step, caller: Caller, head: Found) -> Doing:
     done_by = (head.entered_by, head.reviewed_by, head.approved_by)
-    over_budget = head.budget == "exceeded"
-    return Doing(step=step, status=head.status, subject=caller.subject, done_by=done_by, over_budget=over_budget)
+    return Doing(step=step, status=head.status, subject=caller.subject, done_by=done_by)
 
 
 async def _end(transaction: Transaction, head: Found, step: Step, done: dict[str, Any]) -> StatementView:
