@@ -150,7 +150,9 @@ async def test_only_the_last_paid_fee_of_a_period_is_corrected(settlement: Runni
 
 async def test_steps_are_taken_in_order_by_different_people(settlement: Running) -> None:
     fee_id = (await entered(settlement))["fee_id"]
-    assert code(await step(settlement, fee_id, "approval", APPROVAL)) == (409, "statement.wrong_status")
+    early = await step(settlement, fee_id, "approval", APPROVAL)
+    assert code(early) == (409, "statement.wrong_status")
+    assert early.json()["detail"] == "经办服务费当前为“已录入”，不能办理这一步；请刷新后按顺序办理。"
     same = settlement.token(REVIEW, subject=f"{ENTRY}@{POOL}")
     assert code(await settlement.post(f"{FEES}/{fee_id}/review", same, {})) == (403, "post.not_separated")
     await paid(settlement, fee_id)

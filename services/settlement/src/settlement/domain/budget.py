@@ -32,7 +32,7 @@ class AwaitsBudget(Conflict):
     """The budget has not reserved the statement's amount, or not yet."""
 
     code = "statement.awaits_budget"
-    title = "结算单等待预算"
+    title = "等待预算"
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ async def _begin(transaction: Transaction, caller: Caller, fee_id: UUID, step: S
     """Lock a fee, and refuse a step out of order or out of post."""
     fee = await hold(transaction, caller, fee_id)
     done_by = (fee.entered_by, fee.reviewed_by, fee.approved_by)
-    refuse_unless_allowed(Doing(step=step, status=fee.status, subject=caller.subject, done_by=done_by))
+    refuse_unless_allowed(Doing(step=step, status=fee.status, subject=caller.subject, done_by=done_by, on="经办服务费"))
     return fee
 
 
