@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Row, Table, func, or_, select
 from changhu_common.database import Actor, AuditEntry, Database
 from changhu_common.field_encryption import BlindIndex, FieldCipher, FieldUnreadable
 from changhu_common.rows import update_rows
-from changhu_common.stopping import pause
+from changhu_common.stopping import work_until
 
 ROWS_PER_STEP = 500  # locked together, and sealed anew in some milliseconds
 
@@ -55,13 +55,12 @@ class Rekeying:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Move rows until `stop`; the step in hand is finished."""
-        while not stop.is_set():
-            try:
-                for rows in self.tables:
-                    await self.move(rows, stop)
-            except Exception as failure:
-                log.warning("rekeying interrupted", error=repr(failure))
-            await pause(stop, LOOK_SECONDS)
+
+        async def move_all() -> None:
+            for rows in self.tables:
+                await self.move(rows, stop)
+
+        await work_until(stop, move_all, name="rekeying", idle_seconds=LOOK_SECONDS)
 
     async def move(self, rows: SealedRows, stop: asyncio.Event) -> int:
         """Move a table's rows; what somebody else has locked waits for the next look. Returns how many are left."""

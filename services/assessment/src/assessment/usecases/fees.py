@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import structlog
 from changhu_common.database import Actor, AuditEntry, Database, Transaction
 from changhu_common.events.assessment import AssessmentFeeDue, AssessmentFeeVoided
 from changhu_common.ids import named_id
 from changhu_common.periods import day_of
 from changhu_common.relay import IDLE_SECONDS
 from changhu_common.roles import Caller
-from changhu_common.stopping import pause
+from changhu_common.stopping import work_until
 from changhu_policies import Pack, admitted_pools
 from changhu_policies.projection import SuppliedValues
 
@@ -39,8 +38,6 @@ ITSELF = Actor("loop:fees", "system")
 # What a fee comes to, and what of it others are told.
 _DECIDED = ("status", "cause", "fee_fen", "fund_fen", "person_fen")
 _TOLD = ("organization_id", "county", "assessed_on", "cause", "fee_fen", "fund_fen", "person_fen", "findings")
-
-log = structlog.get_logger()
 
 
 async def follow(tx: Transaction, supplied: SuppliedValues, *, persons: Collection[UUID]) -> None:
@@ -202,17 +199,7 @@ class Fees:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`; the chunk in hand is finished."""
-        caught_up = False
-        while not stop.is_set():
-            try:
-                if not caught_up:
-                    await self.catch_up()
-                    caught_up = True
-                if await self.work_off():
-                    continue
-            except Exception as failure:
-                log.warning("fees interrupted", error=repr(failure))
-            await pause(stop, IDLE_SECONDS)
+        await work_until(stop, self.work_off, name="fees", idle_seconds=IDLE_SECONDS, first=self.catch_up)
 
     async def work_off(self) -> int:
         """Decide the fees of the next chunk of the queue again; returns how many persons it was."""

@@ -12,7 +12,7 @@ from changhu_common.database import Actor, AskedChange, AuditEntry, Database, Tr
 from changhu_common.errors import NotFound, Refusal
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller, Scope, ScopePart
-from changhu_common.stopping import pause
+from changhu_common.stopping import work_until
 from changhu_policies.projection import SuppliedValues
 
 from assessment.domain.acceptance import ApplicationOpen
@@ -156,12 +156,7 @@ class Publicity:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish by itself what is over, until `stop`."""
-        while not stop.is_set():
-            try:
-                await self.publish_by_itself()
-            except Exception as failure:
-                log.warning("publication interrupted", error=repr(failure))
-            await pause(stop, LOOK_SECONDS)
+        await work_until(stop, self.publish_by_itself, name="publication", idle_seconds=LOOK_SECONDS)
 
     async def publish_by_itself(self) -> None:
         """Publish whatever is over, each application on its own: one that lacks a parameter holds up no other."""

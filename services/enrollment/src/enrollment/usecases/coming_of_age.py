@@ -7,16 +7,16 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-import structlog
 from changhu_common.database import Actor, AuditEntry, Database
 from changhu_common.events.enrollment import CoverageEnded
 from changhu_common.periods import day_of
 from changhu_common.resident_numbers import ResidentNumber
 from changhu_common.roles import Caller
-from changhu_common.stopping import pause
+from changhu_common.stopping import work_until
 from changhu_policies import Pack, Value, admitted_pools
 from changhu_policies.vocabulary import CATEGORIES
 from sqlalchemy import Row
@@ -34,8 +34,6 @@ COVERAGES_PER_STEP = 2_000
 LOOK_SECONDS = 60.0
 ONE_DAY = timedelta(days=1)
 ACTOR = Actor("coming of age", "schedule")
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +79,7 @@ class ComingOfAge:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look now and then until `stop`."""
-        while not stop.is_set():
-            try:
-                await self.look(stop)
-            except Exception as failure:
-                log.warning("coming of age interrupted", error=repr(failure))
-            await pause(stop, LOOK_SECONDS)
+        await work_until(stop, partial(self.look, stop), name="coming of age", idle_seconds=LOOK_SECONDS)
 
     async def look(self, stop: asyncio.Event) -> int:
         """Find out who is too old when, and end those who are today, until `stop`; how many were ended."""

@@ -14,14 +14,13 @@ from typing import Any, Literal
 from uuid import UUID
 
 import polars as pl
-import structlog
 from changhu_common.bulk_files import LINE, BulkFile, InvalidFile, read_bulk
 from changhu_common.database import Actor, AuditEntry, Database, Transaction
 from changhu_common.errors import FieldError, NotFound, Refusal
 from changhu_common.ids import new_id
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller, Scope
-from changhu_common.stopping import pause
+from changhu_common.stopping import work_until
 from changhu_common.table_files import error_file
 from changhu_common.uploads import Upload
 from sqlalchemy import Row
@@ -47,8 +46,6 @@ ZIP_START = b"PK"
 COUNTED = ("choice", "rows", "loaded", "unchanged", "rejected")
 # The loop looks this often for a file that waits.
 IDLE_SECONDS = 0.5
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +168,7 @@ class Imports:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work off what waits, until `stop`; a file in hand is finished."""
-        while not stop.is_set():
-            try:
-                worked = await self.work_off()
-            except Exception as failure:
-                log.warning("import interrupted", error=repr(failure))
-                worked = False
-            if not worked:
-                await pause(stop, IDLE_SECONDS)
+        await work_until(stop, self.work_off, name="imports", idle_seconds=IDLE_SECONDS)
 
     async def waiting(self) -> int:
         """How many files are still to be worked off."""

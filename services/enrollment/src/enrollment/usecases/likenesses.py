@@ -8,11 +8,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-import structlog
 from changhu_common.database import Actor, Database
 from changhu_common.ids import new_id
 from changhu_common.relay import IDLE_SECONDS
-from changhu_common.stopping import pause
+from changhu_common.stopping import pause, work_until
 from sqlalchemy import Row
 
 from enrollment.storage import candidates
@@ -22,8 +21,6 @@ PERSONS_PER_STEP = 2_000  # opened and compared in a fraction of a second
 # So many times as long as it worked: a city that was just loaded is charged before it is looked through.
 RESTS = 3
 ACTOR = Actor("likenesses", "itself")
-
-log = structlog.get_logger()
 
 
 class Likenesses:
@@ -35,19 +32,17 @@ class Likenesses:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look until `stop`; the step in hand is finished."""
-        caught_up = False
-        while not stop.is_set():
-            try:
-                if not caught_up:
-                    await self.catch_up()
-                    caught_up = True
-                began = asyncio.get_running_loop().time()
-                if await self.look():
-                    await pause(stop, RESTS * (asyncio.get_running_loop().time() - began))
-                    continue
-            except Exception as failure:
-                log.warning("search for double records interrupted", error=repr(failure))
-            await pause(stop, IDLE_SECONDS)
+
+        async def look_and_rest() -> bool:
+            began = asyncio.get_running_loop().time()
+            found = await self.look()
+            if found:
+                await pause(stop, RESTS * (asyncio.get_running_loop().time() - began))
+            return bool(found)
+
+        await work_until(
+            stop, look_and_rest, name="search for double records", idle_seconds=IDLE_SECONDS, first=self.catch_up
+        )
 
     async def catch_up(self) -> None:
         """Wish for those who were looked at under another key: digests of two keys never agree."""

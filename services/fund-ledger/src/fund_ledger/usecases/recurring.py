@@ -7,7 +7,6 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-import structlog
 from changhu_common.clock import Clock
 from changhu_common.database import Actor, AskedChange, AuditEntry, Database
 from changhu_common.errors import FieldError, InvalidInput, NotFound
@@ -15,7 +14,7 @@ from changhu_common.ids import named_id, new_id
 from changhu_common.periods import Month
 from changhu_common.roles import Caller
 from changhu_common.rows import insert_rows
-from changhu_common.stopping import pause
+from changhu_common.stopping import work_until
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fund_ledger.domain.drafts import days_due, refuse_before_books
@@ -29,8 +28,6 @@ from fund_ledger.usecases.posting import refuse_closed
 LOOK_SECONDS = 600.0
 
 ACTOR = Actor("recurring", "schedule")
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +120,7 @@ class Recurring:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look now and then until `stop`."""
-        while not stop.is_set():
-            try:
-                await self.draft_due()
-            except Exception as failure:
-                log.warning("recurring journals interrupted", error=repr(failure))
-            await pause(stop, LOOK_SECONDS)
+        await work_until(stop, self.draft_due, name="recurring journals", idle_seconds=LOOK_SECONDS)
 
 
 async def not_drafted(connection: AsyncConnection, pool: str, until: date) -> int:

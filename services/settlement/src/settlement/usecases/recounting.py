@@ -13,10 +13,9 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-import structlog
 from changhu_common.database import Actor, Database
 from changhu_common.relay import IDLE_SECONDS
-from changhu_common.stopping import pause
+from changhu_common.stopping import work_until
 from changhu_policies import Pack, admitted_pools
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -33,8 +32,6 @@ RECOUNT_PERSONS_MAX = 500
 
 NOBODY = UUID(int=0)
 ACTOR = Actor(subject="recount", origin="settlement")
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +129,7 @@ class Recounting:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`; the chunk in hand is finished."""
-        caught_up = False
-        while not stop.is_set():
-            try:
-                if not caught_up:
-                    await self.catch_up()
-                    caught_up = True
-                if await self.work_off():
-                    continue
-            except Exception as failure:
-                log.warning("recount interrupted", error=repr(failure))
-            await pause(stop, IDLE_SECONDS)
+        await work_until(stop, self.work_off, name="recount", idle_seconds=IDLE_SECONDS, first=self.catch_up)
 
     async def work_off(self) -> int:
         """Count the next chunk of the queue again; returns how many persons it was."""
