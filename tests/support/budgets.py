@@ -97,7 +97,7 @@ async def executed(ledger: Running, year: int = 2026, **params: Any) -> dict[str
     return told
 
 
-async def care(ledger: Running) -> tuple[int | None, int, int, int | None]:
+async def care(ledger: Running, year: int = 2026) -> tuple[int | None, int, int, int | None]:
     """What the execution says of care: budget, reserved, spent and free, in fen."""
-    total = next(each for each in (await executed(ledger))["totals"] if each["kind"] == "expense")
+    total = next(each for each in (await executed(ledger, year))["totals"] if each["kind"] == "expense")
     return total["budget_fen"], total["reserved_fen"], total["spent_fen"], total["free_fen"]

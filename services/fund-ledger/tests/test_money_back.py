@@ -101,6 +101,25 @@ async def test_money_of_a_recovery_lowers_what_was_spent_and_settles_its_stateme
     assert (released.fund_fen, released.reason) == (600, "settled")
 
 
+async def test_what_came_in_last_year_takes_nothing_of_this_years_budget(ledger: Running) -> None:
+    await in_force(ledger, line(1_000))
+    await in_force(ledger, line(1_000), year=2027)
+    owed = approved(part(-500), part(100, county=OTHER_COUNTY))
+    await ledger.hear(owed, came_in(owed, 400), came_in(owed, -80, county=OTHER_COUNTY))
+    assert await care(ledger) == (1_000, 420, -320, 900)
+    ledger.advance_to(datetime(2027, 2, 1, 2, 0, tzinfo=UTC))
+    assert await care(ledger, 2027) == (1_000, 20, 0, 980)
+    this_year = approved(980, decided_on=date(2027, 2, 1))
+    await ledger.hear(this_year)
+    assert (await reservation(ledger, this_year.statement_id))["status"] == "reserved"
+    day = {"received_on": date(2027, 2, 1)}
+    rest = came_in(owed, -20, payments=1, county=OTHER_COUNTY, **day)
+    await ledger.hear(came_in(owed, 60, **day), came_in(owed, 40, payments=1, **day), rest)
+    assert await care(ledger, 2027) == (1_000, 980, -80, 100)
+    (released,) = await ledger.told(BudgetReleased)
+    assert released.fund_fen == 100
+
+
 async def test_a_recovery_is_booked_in_its_counties_and_matches_one_receipt(ledger: Running) -> None:
     owed = approved(part(-600), part(100, county=OTHER_COUNTY))
     await ledger.hear(owed, came_in(owed, 600), came_in(owed, -100, county=OTHER_COUNTY))

@@ -91,6 +91,7 @@ reservation = Table(
 Index("ix_reservation_pool_status", reservation.c.pool, reservation.c.status, reservation.c.id)
 
 # What it asked at one position, and what its payments have spent there; '' where a position names no scheme.
+# `of_year_fen` is what they spent in the last year in whose books any of them stand.
 # No foreign key: on a replay payments may be heard before their statement.
 reservation_part = Table(
     "reservation_part",
@@ -103,5 +104,7 @@ reservation_part = Table(
     Column("payments", Integer, nullable=False),
     Column("settled_fen", BigInteger, nullable=False),
     Column("settled_payments", Integer, nullable=False),
+    Column("settled_year", SmallInteger, nullable=False, server_default="0"),
+    Column("of_year_fen", BigInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("statement_id", "account", "county", "scheme"),
 )

@@ -17,37 +17,52 @@ Parts = Mapping[tuple[UUID, Position], tuple[int, int]]
 
 _KEY = "ON CONFLICT (statement_id, account, county, scheme) DO UPDATE SET"
 _ASKED = f"{_KEY} amount_fen = excluded.amount_fen, payments = excluded.payments"
-_SPENT = (
-    f"{_KEY} settled_fen = reservation_part.settled_fen + excluded.settled_fen,"
-    " settled_payments = reservation_part.settled_payments + excluded.settled_payments"
-)
+# Of several years the last one stands, in whatever order they are told.
+_SPENT = f"""{_KEY}
+settled_fen = reservation_part.settled_fen + excluded.settled_fen,
+settled_payments = reservation_part.settled_payments + excluded.settled_payments,
+settled_year = greatest(reservation_part.settled_year, excluded.settled_year),
+of_year_fen =
+    CASE WHEN reservation_part.settled_year >= excluded.settled_year THEN reservation_part.of_year_fen ELSE 0 END
+    + CASE WHEN reservation_part.settled_year <= excluded.settled_year THEN excluded.of_year_fen ELSE 0 END
+"""
+# What may still be paid out of the year's budget. What came back of a part that takes back lowers only what its own
+# year has spent, so it is held there, until all is settled, and in no other year.
+_OPEN = """
+CASE WHEN amount_fen >= 0 THEN amount_fen - settled_fen
+    WHEN settled_year = :year THEN greatest(-of_year_fen, 0) ELSE 0 END
+"""
 # What it took back is free only now, when everything of it is settled.
-_SETTLE = text("""
+_SETTLE = text(f"""
 UPDATE reservation SET status = 'settled', revision = revision + 1
 FROM (
-    SELECT statement_id, sum(greatest(amount_fen, 0) - settled_fen)::bigint AS rest_fen
+    SELECT statement_id, sum({_OPEN})::bigint AS rest_fen
     FROM reservation_part WHERE statement_id = ANY(CAST(:ids AS uuid[]))
     GROUP BY statement_id HAVING sum(settled_payments) >= sum(payments)
 ) AS done
 WHERE id = statement_id AND status = 'reserved' RETURNING reservation.*, rest_fen
-""")
-_REJECT = text("""
+""")  # noqa: S608 (no part of it comes from outside)
+_REJECT = text(f"""
 WITH rejected AS (
     SELECT id, status FROM reservation
     WHERE id = ANY(CAST(:ids AS uuid[])) AND status IN ('waiting', 'reserved')
 )
 UPDATE reservation SET status = 'released', revision = revision + 1 FROM rejected WHERE reservation.id = rejected.id
 RETURNING reservation.*, CASE rejected.status WHEN 'reserved' THEN (
-    SELECT coalesce(sum(greatest(amount_fen, 0) - settled_fen), 0)::bigint
+    SELECT coalesce(sum({_OPEN}), 0)::bigint
     FROM reservation_part WHERE statement_id = reservation.id
 ) ELSE 0 END AS rest_fen
-""")
-_HELD = text("""
+""")  # noqa: S608
+_HELD = text(f"""
 SELECT account, county, scheme, to_char(decided_on, 'YYYY-MM') AS month,
-    sum(greatest(amount_fen, 0) - settled_fen)::bigint AS fen
+    sum({_OPEN})::bigint AS fen
 FROM reservation JOIN reservation_part ON statement_id = id
 WHERE pool = :pool AND status = 'reserved' GROUP BY 1, 2, 3, 4
-""")
+""")  # noqa: S608
+_OPEN_PARTS = text(f"""
+SELECT statement_id, account, county, scheme, ({_OPEN})::bigint AS fen
+FROM reservation_part WHERE statement_id = ANY(CAST(:ids AS uuid[]))
+""")  # noqa: S608
 
 
 async def known(connection: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, bytes | None]:
@@ -67,9 +82,11 @@ async def ask(connection: AsyncConnection, parts: Parts) -> None:
     await insert_rows(connection, reservation_part, _rows(parts, "amount_fen", "payments"), then=_ASKED)
 
 
-async def spend(connection: AsyncConnection, parts: Parts) -> None:
-    """Count payments against what their statements hold, whether that is known yet or not."""
-    await insert_rows(connection, reservation_part, _rows(parts, "settled_fen", "settled_payments"), then=_SPENT)
+async def spend(connection: AsyncConnection, parts: Parts, *, year: int) -> None:
+    """Count payments of a year's books against what their statements hold, whether that is known yet or not."""
+    rows = _rows(parts, "settled_fen", "settled_payments")
+    of_year = [each | {"settled_year": year, "of_year_fen": each["settled_fen"]} for each in rows]
+    await insert_rows(connection, reservation_part, of_year, then=_SPENT)
 
 
 def _rows(parts: Parts, fen: str, payments: str) -> list[dict[str, Any]]:
@@ -82,14 +99,14 @@ def _rows(parts: Parts, fen: str, payments: str) -> list[dict[str, Any]]:
     ]
 
 
-async def settle(connection: AsyncConnection, ids: Collection[UUID]) -> Sequence[Found]:
+async def settle(connection: AsyncConnection, ids: Collection[UUID], *, year: int) -> Sequence[Found]:
     """End what is paid in full; `rest_fen` is what becomes free with it."""
-    return (await connection.execute(_SETTLE, {"ids": list(ids)})).all() if ids else ()
+    return (await connection.execute(_SETTLE, {"ids": list(ids), "year": year})).all() if ids else ()
 
 
-async def reject(connection: AsyncConnection, ids: Collection[UUID]) -> Sequence[Found]:
+async def reject(connection: AsyncConnection, ids: Collection[UUID], *, year: int) -> Sequence[Found]:
     """End what was rejected; `rest_fen` is what becomes free with it."""
-    return (await connection.execute(_REJECT, {"ids": list(ids)})).all() if ids else ()
+    return (await connection.execute(_REJECT, {"ids": list(ids), "year": year})).all() if ids else ()
 
 
 async def waiting(connection: AsyncConnection, pools: Collection[str]) -> Sequence[Found]:
@@ -103,23 +120,20 @@ async def waiting(connection: AsyncConnection, pools: Collection[str]) -> Sequen
     ).all()
 
 
-async def open_parts(connection: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, dict[Position, int]]:
-    """What each statement still has to hold (fen at each position)."""
-    rows = await connection.execute(
-        select(reservation_part, func.greatest(reservation_part.c.amount_fen, 0).label("asked_fen")).where(
-            reservation_part.c.statement_id == func.any(list(ids))
-        )
-    )
+async def open_parts(
+    connection: AsyncConnection, ids: Collection[UUID], *, year: int
+) -> dict[UUID, dict[Position, int]]:
+    """What each statement still has to hold of the year's budget (fen at each position)."""
     found: dict[UUID, dict[Position, int]] = {}
-    for row in rows:
+    for row in await connection.execute(_OPEN_PARTS, {"ids": list(ids), "year": year}):
         at = Position(row.account, row.county, row.scheme or None)
-        found.setdefault(row.statement_id, {})[at] = row.asked_fen - row.settled_fen
+        found.setdefault(row.statement_id, {})[at] = row.fen
     return found
 
 
-async def held(connection: AsyncConnection, pool: str) -> dict[tuple[Position, str], int]:
-    """What statements hold of a pool's budget (fen), position by position and by the month of their approval."""
-    rows = await connection.execute(_HELD, {"pool": pool})
+async def held(connection: AsyncConnection, pool: str, *, year: int) -> dict[tuple[Position, str], int]:
+    """What statements hold of a pool's running year (fen), position by position and by the month of their approval."""
+    rows = await connection.execute(_HELD, {"pool": pool, "year": year})
     return {(Position(row.account, row.county, row.scheme or None), row.month): row.fen for row in rows}
 
 

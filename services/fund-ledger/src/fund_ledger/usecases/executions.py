@@ -85,7 +85,7 @@ class Executions:
             version = await budgets.in_force(connection, pool, year)
             lines = await budgets.lines(connection, version.id) if version else None
             spent = await budgets.executed(connection, pool, year, budgeted)
-            held = await reservations.held(connection, pool)
+            held = await reservations.held(connection, pool, year=today.year)
             rules = await rules_of(connection, pool, today) if version else Rules(None, None)
         reserved = held if year == today.year else {}
         seen = {key: fen for key, fen in held.items() if caller.scope.covers(pool=pool, county=key[0].county)}

@@ -79,10 +79,11 @@ async def follow(transaction: Transaction, envelopes: Sequence[Envelope], ledger
     booked = await ledger.book(transaction, told)
     moved = {each.pool for each in booked if each.source in MOVES} | {each.pool for each in decisions}
     if paid := _paid(told, booked):
-        await reservations.spend(
-            connection, _parts((each.statement_id, each.TYPE, each, _count(each)) for each in paid)
-        )
-        await _settle(transaction, {each.statement_id for each in paid})
+        for year in {in_year for _, in_year in paid}:
+            of_year = [each for each, in_year in paid if in_year == year]
+            spent = _parts((each.statement_id, each.TYPE, each, _count(each)) for each in of_year)
+            await reservations.spend(connection, spent, year=year)
+        await _settle(transaction, {each.statement_id for each, _ in paid})
     if decisions:
         await _ask(transaction, decisions)
         await _reject(transaction, decisions)
@@ -92,10 +93,10 @@ async def follow(transaction: Transaction, envelopes: Sequence[Envelope], ledger
     await _settle(transaction, {each.statement_id for each in decisions})
 
 
-def _paid(told: Iterable[Envelope], booked: Iterable[Entry]) -> list[Through]:
-    """What was booked just now of statements: a payment that comes again spends nothing."""
-    new = {entry.source_event_id for entry in booked}
-    return [each.event for each in told if isinstance(each.event, Through) and each.id in new]
+def _paid(told: Iterable[Envelope], booked: Iterable[Entry]) -> list[tuple[Through, int]]:
+    """What was booked just now of statements, and in which year: a payment that comes again spends nothing."""
+    new = {entry.source_event_id: entry.accounting_on.year for entry in booked}
+    return [(each.event, new[each.id]) for each in told if isinstance(each.event, Through) and each.id in new]
 
 
 def _parts(said: Iterable[tuple[UUID, str, Any, int]]) -> dict[tuple[UUID, Position], tuple[int, int]]:
@@ -151,14 +152,14 @@ def _row(said: StatementDecision, *, status: str, facts_hash: bytes | None = Non
 
 
 async def _settle(transaction: Transaction, ids: Collection[UUID]) -> None:
-    for row in await reservations.settle(transaction.connection, ids):
+    for row in await reservations.settle(transaction.connection, ids, year=day_of(transaction.now).year):
         if row.rest_fen > 0:
             _tell(transaction, row, BudgetReleased, revision=row.revision, fund_fen=row.rest_fen, reason="settled")
 
 
 async def _reject(transaction: Transaction, decisions: Sequence[StatementDecision]) -> None:
     rejected = [each.statement_id for each in decisions if isinstance(each, StatementRejected)]
-    for row in await reservations.reject(transaction.connection, rejected):
+    for row in await reservations.reject(transaction.connection, rejected, year=day_of(transaction.now).year):
         _tell(transaction, row, BudgetReleased, revision=row.revision, fund_fen=row.rest_fen, reason="rejected")
 
 
@@ -173,8 +174,8 @@ async def answer_waiting(
     rows = await reservations.waiting(transaction.connection, pools)
     if not rows:
         return
-    asked = await reservations.open_parts(transaction.connection, [row.id for row in rows])
     year = day_of(transaction.now).year
+    asked = await reservations.open_parts(transaction.connection, [row.id for row in rows], year=year)
     by_pool = {pool: await _budgeting(transaction, pool, year) for pool in {row.pool for row in rows}}
     changed = []
     for row in rows:
@@ -258,7 +259,7 @@ async def used(connection: AsyncConnection, pool: str, year: int, accounts: Iter
     found: dict[Position, int] = {}
     for (at, _), fen in (await budgets.executed(connection, pool, year, accounts)).items():
         found[at] = found.get(at, 0) + fen
-    for (at, _), fen in (await reservations.held(connection, pool)).items():
+    for (at, _), fen in (await reservations.held(connection, pool, year=year)).items():
         found[at] = found.get(at, 0) + fen
     return found
 
