@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from changhu_common.events import Event
-from changhu_common.events.budget import BudgetReleased
+from changhu_common.events.budget import BudgetExceeded, BudgetReleased
 from changhu_common.events.settlement import (
     DepositForfeited,
     DepositReleased,
@@ -118,6 +118,39 @@ async def test_what_came_in_last_year_takes_nothing_of_this_years_budget(ledger:
     assert await care(ledger, 2027) == (1_000, 980, -80, 100)
     (released,) = await ledger.told(BudgetReleased)
     assert released.fund_fen == 100
+
+
+async def test_what_is_taken_back_of_a_full_receipt_asks_the_budget_anew(ledger: Running) -> None:
+    await in_force(ledger, line(1_000, county=COUNTY), line(100, county=OTHER_COUNTY))
+    owed, other = approved(part(-600), part(100, county=OTHER_COUNTY)), approved(part(100, county=OTHER_COUNTY))
+
+    async def moves(sign: int) -> str:
+        offset = came_in(owed, -100 * sign, payments=sign, county=OTHER_COUNTY)
+        await ledger.hear(came_in(owed, 600 * sign, payments=sign), offset)
+        return str((await reservation(ledger, owed.statement_id))["status"])
+
+    await ledger.hear(owed)
+    assert [await moves(1), await moves(-1)] == ["settled", "reserved"]
+    await ledger.hear(other)
+    assert (await reservation(ledger, other.statement_id))["status"] == "waiting"
+    assert await moves(1) == "settled"
+    assert await care(ledger) == (1_100, 0, -500, 1_600)
+
+
+async def test_what_was_taken_back_waits_where_others_are_before_it(ledger: Running) -> None:
+    await in_force(ledger, line(100))
+    first, other = approved(100), approved(100, decided_on=date(2026, 7, 9))
+    await ledger.hear(first, came_in(first, -100, payments=1), other)
+    taken_back = came_in(first, 100, payments=-1)
+    await ledger.hear(taken_back)
+    assert [(await reservation(ledger, each.statement_id))["status"] for each in (first, other)] == [
+        "waiting", "reserved",
+    ]  # fmt: skip
+    assert [each.statement_id for each in await ledger.told(BudgetExceeded)] == [other.statement_id, first.statement_id]
+    # What happened is booked all the same, and then nothing waits for it any more.
+    await ledger.hear(came_in(first, -100, payments=1))
+    assert (await reservation(ledger, first.statement_id))["status"] == "settled"
+    assert await care(ledger) == (100, 100, 100, -100)
 
 
 async def test_a_recovery_is_booked_in_its_counties_and_matches_one_receipt(ledger: Running) -> None:

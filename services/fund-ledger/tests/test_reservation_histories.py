@@ -179,6 +179,7 @@ async def test_the_database_keeps_what_two_people_and_an_end_are(ledger: Running
     await ledger.hear(statement, paid(statement))
     for change in (
         "UPDATE reservation SET status = 'reserved'",
+        "UPDATE reservation SET revision = 9",
         "DELETE FROM reservation",
         "UPDATE reservation SET fund_fen = 1",
         "UPDATE budget SET status = 'rejected', version = NULL",

@@ -32,16 +32,27 @@ _OPEN = """
 CASE WHEN amount_fen >= 0 THEN amount_fen - settled_fen
     WHEN settled_year = :year THEN greatest(-of_year_fen, 0) ELSE 0 END
 """
-# What it took back is free only now, when everything of it is settled.
+# What it took back is free only now, when everything of it is settled; what waited held nothing.
 _SETTLE = text(f"""
-UPDATE reservation SET status = 'settled', revision = revision + 1
-FROM (
-    SELECT statement_id, sum({_OPEN})::bigint AS rest_fen
-    FROM reservation_part WHERE statement_id = ANY(CAST(:ids AS uuid[]))
-    GROUP BY statement_id HAVING sum(settled_payments) >= sum(payments)
-) AS done
-WHERE id = statement_id AND status = 'reserved' RETURNING reservation.*, rest_fen
+WITH done AS (
+    SELECT id, CASE status WHEN 'reserved' THEN sum({_OPEN}) ELSE 0 END::bigint AS rest_fen
+    FROM reservation JOIN reservation_part ON statement_id = id
+    WHERE id = ANY(CAST(:ids AS uuid[])) AND status IN ('waiting', 'reserved')
+    GROUP BY id HAVING sum(settled_payments) >= sum(payments)
+)
+UPDATE reservation SET status = 'settled', revision = revision + 1 FROM done WHERE reservation.id = done.id
+RETURNING reservation.*, rest_fen
 """)  # noqa: S608 (no part of it comes from outside)
+# It asks as if nobody had answered it, and whoever let it through is asked again.
+_REOPEN = text("""
+UPDATE reservation SET status = 'waiting', basis = NULL, revision = revision + 1, release_asked_by = NULL,
+    release_asked_at = NULL, release_reason = NULL, let_through_by = NULL, let_through_at = NULL
+FROM (
+    SELECT statement_id FROM reservation_part WHERE statement_id = ANY(CAST(:ids AS uuid[]))
+    GROUP BY statement_id HAVING sum(settled_payments) < sum(payments)
+) AS taken_back
+WHERE id = statement_id AND status = 'settled'
+""")
 _REJECT = text(f"""
 WITH rejected AS (
     SELECT id, status FROM reservation
@@ -102,6 +113,11 @@ def _rows(parts: Parts, fen: str, payments: str) -> list[dict[str, Any]]:
 async def settle(connection: AsyncConnection, ids: Collection[UUID], *, year: int) -> Sequence[Found]:
     """End what is paid in full; `rest_fen` is what becomes free with it."""
     return (await connection.execute(_SETTLE, {"ids": list(ids), "year": year})).all() if ids else ()
+
+
+async def reopen(connection: AsyncConnection, ids: Collection[UUID]) -> None:
+    """Let what was settled wait again, where not all of it is settled any more."""
+    await connection.execute(_REOPEN, {"ids": list(ids)})
 
 
 async def reject(connection: AsyncConnection, ids: Collection[UUID], *, year: int) -> Sequence[Found]:

@@ -83,6 +83,7 @@ async def follow(transaction: Transaction, envelopes: Sequence[Envelope], ledger
             of_year = [each for each, in_year in paid if in_year == year]
             spent = _parts((each.statement_id, each.TYPE, each, _count(each)) for each in of_year)
             await reservations.spend(connection, spent, year=year)
+        await reservations.reopen(connection, {each.statement_id for each, _ in paid})
         await _settle(transaction, {each.statement_id for each, _ in paid})
     if decisions:
         await _ask(transaction, decisions)
@@ -182,7 +183,7 @@ async def answer_waiting(
         parts = asked.get(row.id, {})
         said = by_pool[row.pool].decide(parts, let_through=row.id == let_through) if parts else Decided("nothing_asked")
         same = [asdict(each) for each in said.short] == row.short
-        if said.basis is None and row.revision and (same or not afresh):
+        if said.basis is None and row.short and (same or not afresh):
             continue  # it was told so before
         changed.append(_answered(transaction, row, said, parts, year))
     await reservations.change(transaction.connection, changed)
