@@ -114,7 +114,7 @@ class CareOfAPerson:
         await self.post("settlement", f"{path}/review", {}, self.desk(Role.SETTLEMENT_REVIEW))
         await self.post("settlement", f"{path}/approval", {}, self.desk(Role.SETTLEMENT_APPROVAL))
         await self.office.quiet()
-        payment = {"bank_reference": f"BF-{self.pool}", "paid_on": paid_on}
+        payment = {"bank_reference": f"BF-{self.pool}", "paid_on": paid_on, "transfer_fen": closed["fund_fen"]}
         await self.post("settlement", f"{path}/payment", payment, self.desk(Role.CASHIER))
         await self.office.quiet()
         return dict(closed)

@@ -220,8 +220,11 @@ class Settlement:
         return dict(answer.json())
 
     async def pay(self, statement_id: str, reference: str = "B1") -> httpx.Response:
-        paid_on = self.running.clock.today().isoformat()
-        return await self.step(statement_id, "payment", CASHIER, bank_reference=reference, paid_on=paid_on)
+        """The bank moves today what is due, and the cashier records it."""
+        due = (await self.running.get(f"/statements/{statement_id}/transfer", self.who(CASHIER))).json()
+        bank = {"bank_reference": reference, "paid_on": self.running.clock.today().isoformat()}
+        # Where nothing is due, the test is about the refusal.
+        return await self.step(statement_id, "payment", CASHIER, **bank, transfer_fen=due.get("transfer_fen", 0))
 
     async def paid(self, month: str = "2026-07") -> dict[str, Any]:
         statement = await self.approved(month)

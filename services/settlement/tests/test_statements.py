@@ -168,7 +168,7 @@ async def test_entry_review_approval_and_payment_are_four_people(settlement: Set
     assert await step("approval", APPROVAL, enterer) == (403, "post.not_separated")
     assert await step("approval", APPROVAL, "approver") == (200, "approved")
     await settlement.budget(statement_id)
-    bank = {"bank_reference": "B1", "paid_on": "2026-08-02"}
+    bank = {"bank_reference": "B1", "paid_on": "2026-08-02", "transfer_fen": 8_000}
     assert await step("payment", CASHIER, "approver", **bank) == (403, "post.not_separated")
     assert await step("payment", CASHIER, "cashier", **bank) == (200, "paid")
 
@@ -208,11 +208,9 @@ async def test_a_payment_lies_neither_in_the_future_nor_in_another_century(
 ) -> None:
     await counted(settlement)
     statement = await settlement.approved()
-    body = {"bank_reference": "B1", "paid_on": paid_on}
-    assert code_of(await settlement.step(statement["statement_id"], "payment", CASHIER, **body)) == (
-        422,
-        "input.invalid",
-    )
+    body = {"bank_reference": "B1", "paid_on": paid_on, "transfer_fen": 8_000}
+    refused = await settlement.step(statement["statement_id"], "payment", CASHIER, **body)
+    assert (*code_of(refused), refused.json()["errors"][0]["field"]) == (422, "input.invalid", "paid_on")
 
 
 async def test_a_rejected_statement_frees_its_lines(settlement: Settlement) -> None:
@@ -262,6 +260,38 @@ async def test_what_an_organisation_owes_is_carried_and_offset_in_one_transfer(s
     paid = (await settlement.pay(due["statement_id"], "B2")).json()
     assert (paid["transfer_fen"], paid["settled"]) == (8_000, [owed["statement_id"], due["statement_id"]])
     assert sorted((await settled_fen(settlement))[1:]) == [-8_000, 16_000]
+
+
+async def owed_after_a_transfer(settlement: Settlement) -> tuple[str, str]:
+    """What was due in September (160 yuan), and what the organisation owes of July since October (80 yuan)."""
+    july = settlement.visit(at(3))
+    await counted(settlement, july)
+    await settlement.paid()
+    await settlement.hear(settlement.visit(at(3, month=8), {"LC12": 2}))
+    settlement.running.advance_to(SEPTEMBER)
+    due = await settlement.approved("2026-08")
+    await settlement.hear(again(ServiceVoided, july))
+    settlement.running.advance_to(at(2, month=10))
+    owed = await settlement.approved("2026-09")
+    assert (due["fund_fen"], owed["fund_fen"]) == (16_000, -8_000)
+    return due["statement_id"], owed["statement_id"]
+
+
+async def test_a_transfer_settles_nothing_that_was_approved_after_its_day(settlement: Settlement) -> None:
+    due, owed = await owed_after_a_transfer(settlement)
+    bank = {"bank_reference": "B2", "paid_on": "2026-09-02", "transfer_fen": 16_000}
+    paid = await settlement.step(due, "payment", CASHIER, **bank)
+    assert (paid.status_code, paid.json()["settled"], paid.json()["transfer_fen"]) == (200, [due], 16_000)
+    assert (await settlement.statement(owed))["statement"]["status"] == "approved"
+
+
+async def test_a_payment_of_another_amount_than_the_bank_moved_is_refused(settlement: Settlement) -> None:
+    due, _ = await owed_after_a_transfer(settlement)
+    bank = {"bank_reference": "B2", "paid_on": "2026-10-02", "transfer_fen": 16_000}
+    refused = await settlement.step(due, "payment", CASHIER, **bank)
+    assert code_of(refused) == (409, "statement.transfer_differs")
+    assert (refused.json()["moved_fen"], refused.json()["transfer_fen"]) == (16_000, 8_000)
+    assert (await settlement.statement(due))["statement"]["status"] == "approved"
 
 
 async def test_who_moves_takes_no_old_bill_along(settlement: Settlement) -> None:

@@ -60,6 +60,7 @@ async def _settle(settlement: Running, month: CareMonth) -> None:
             path = f"/statements/{closed.json()['statement_id']}/{step}"
             if step == "payment":
                 await settlement.hear(_reserved(closed.json()))
+                said = {**said, "transfer_fen": closed.json()["fund_fen"]}
             answer = await settlement.post(path, settlement.token(role), said)
             assert answer.status_code == 200, answer.text
 

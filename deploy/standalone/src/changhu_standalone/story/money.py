@@ -58,6 +58,8 @@ class Money(Cast):
                     {
                         "bank_reference": f"BF-{month}-{number}",
                         "paid_on": month.plus(1).first + timedelta(days=14),
+                        # The city withholds no deposit, and nobody owes.
+                        "transfer_fen": statement["fund_fen"],
                     },
                     self.desk(Role.CASHIER),
                 )

@@ -9,8 +9,8 @@ from changhu_common.roles import Caller, Role
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from settlement.api.recoveries import AMOUNT_FEN_MAX, Approval, Cashier
-from settlement.api.statements import TEXT_CHARACTERS_MAX, Payment, Reader, Rejection, Step
+from settlement.api.recoveries import Approval, Cashier
+from settlement.api.statements import AMOUNT_FEN_MAX, TEXT_CHARACTERS_MAX, Payment, Reader, Rejection, Step
 from settlement.usecases.deposit_views import DepositDecisionView, DepositHistory, DepositStanding
 from settlement.usecases.deposits import Decided, Deposits
 

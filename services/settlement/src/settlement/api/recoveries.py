@@ -10,14 +10,20 @@ from changhu_common.roles import Caller, Role
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from settlement.api.statements import REFERENCE_CHARACTERS_MAX, TEXT_CHARACTERS_MAX, Reader, Rejection, Step
+from settlement.api.statements import (
+    AMOUNT_FEN_MAX,
+    REFERENCE_CHARACTERS_MAX,
+    TEXT_CHARACTERS_MAX,
+    Reader,
+    Rejection,
+    Step,
+)
 from settlement.usecases.recoveries import Recoveries
 from settlement.usecases.recovery_receipts import RecoveryReceipts
 from settlement.usecases.recovery_views import RecoveryDetail, RecoveryView
 
 # Ten years of months.
 STATEMENTS_MAX = 120
-AMOUNT_FEN_MAX = 10**13
 
 Entry = Annotated[Caller, allow(Role.SETTLEMENT_ENTRY)]
 Approval = Annotated[Caller, allow(Role.SETTLEMENT_APPROVAL)]

@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from settlement.usecases.closing import Closing
-from settlement.usecases.statements import Statements
+from settlement.usecases.statements import Moved, Statements
 from settlement.usecases.views import PaidView, StatementDetail, StatementView, TransferView
 
 Reader = Annotated[
@@ -31,6 +31,7 @@ Reader = Annotated[
 
 TEXT_CHARACTERS_MAX = 500
 REFERENCE_CHARACTERS_MAX = 100
+AMOUNT_FEN_MAX = 10**13
 
 
 class _Body(BaseModel):
@@ -57,6 +58,12 @@ class Payment(_Body):
 
     bank_reference: str = Field(min_length=1, max_length=REFERENCE_CHARACTERS_MAX)
     paid_on: date
+
+
+class TransferPayment(Payment):
+    """What the bank confirmed of a transfer; `transfer_fen` is the amount that it moved."""
+
+    transfer_fen: int = Field(ge=0, le=AMOUNT_FEN_MAX)
 
 
 def statements_router(closing: Closing, statements: Statements, clock: Clock) -> APIRouter:
@@ -131,15 +138,14 @@ def statements_router(closing: Closing, statements: Statements, clock: Clock) ->
 
     @router.post("/statements/{statement_id}/payment")
     async def pay(
-        caller: Annotated[Caller, allow(Role.CASHIER)], asked: Asked, statement_id: UUID, payment: Payment
+        caller: Annotated[Caller, allow(Role.CASHIER)], asked: Asked, statement_id: UUID, payment: TransferPayment
     ) -> PaidView:
         """Record that the bank paid (拨付)."""
         return await statements.pay(
             caller=caller,
             asked=asked,
             statement_id=statement_id,
-            bank_reference=payment.bank_reference,
-            paid_on=payment.paid_on,
+            moved=Moved(**payment.model_dump()),
         )
 
     return router

@@ -113,6 +113,13 @@ class NothingTransferred(Conflict):
     title = "没有可退汇的款项"
 
 
+class TransferDiffers(Conflict):
+    """The bank moved another amount than these statements come to."""
+
+    code = "statement.transfer_differs"
+    title = "拨付金额不符"
+
+
 @dataclass(frozen=True, slots=True)
 class Doing:
     """A step that somebody wants to take on a statement that stands at `status` after the steps of `done_by`.
@@ -169,6 +176,17 @@ def transfer_of(totals_fen: Sequence[int]) -> int:
             carried_fen=total_fen,
         )
     return total_fen
+
+
+def refuse_other_transfer(*, moved_fen: int, transfer_fen: int) -> None:
+    """What the bank moved is what it settles, to the fen: nothing is offset that the bank did not take off."""
+    if moved_fen != transfer_fen:
+        raise TransferDiffers(
+            f"银行拨付{yuan(moved_fen)}元，而截至拨付日期已审批的结算单应拨{yuan(transfer_fen)}元；请按银行回单核对金额和日期。"
+            "拨付后同日又审批了应收回的结算单的，请先将其列入追回，再登记这笔拨付。",
+            moved_fen=moved_fen,
+            transfer_fen=transfer_fen,
+        )
 
 
 def refuse_no_return(*, transfer_fen: int, paid_on: date, returned_on: date) -> None:

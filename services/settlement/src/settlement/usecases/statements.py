@@ -5,9 +5,11 @@ press at once the second one finds the step done.
 
 Where an organisation owes (a statement's total is negative), the amount is carried: it is settled in
 one transfer with all that is approved for the organisation, as soon as the sum is not negative.
+A transfer settles nothing that was approved after its day: the bank could not know of it.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -26,6 +28,7 @@ from settlement.domain.steps import (
     EarlierStatement,
     LaterStatement,
     Step,
+    refuse_other_transfer,
     refuse_strange_day,
     refuse_unless_allowed,
     refuse_wrong_step,
@@ -48,6 +51,15 @@ from settlement.usecases.withholding import reckon, withhold
 
 PAYMENTS_PER_PAGE_MAX = 1_000
 STATEMENTS_PER_PAGE_MAX = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """What the bank confirmed: the amount of one transfer, its day and its reference."""
+
+    transfer_fen: int
+    paid_on: date
+    bank_reference: str
 
 
 class Statements:
@@ -88,41 +100,41 @@ class Statements:
             transaction.emit(StatementRejected(**_decided(transaction, head)))
             return transaction.answer(await _end(transaction, head, "rejection", done))
 
-    async def pay(
-        self, *, caller: Caller, asked: AskedChange, statement_id: UUID, bank_reference: str, paid_on: date
-    ) -> PaidView:
+    async def pay(self, *, caller: Caller, asked: AskedChange, statement_id: UUID, moved: Moved) -> PaidView:
         """Record that the bank paid what the budget has reserved; each payment is told once."""
         async with self._database.change(asked) as transaction:
             head = await begin(transaction, caller, statement_id, "payment")
-            refuse_strange_day(paid_on, today=day_of(transaction.now), field="paid_on")
+            refuse_strange_day(moved.paid_on, today=day_of(transaction.now), field="paid_on")
             waiting = await statements.approved(transaction.connection, head.organization_id, locked=True)
-            paid = _settled_with(head, waiting)
+            paid = _settled_with(head, waiting, on=moved.paid_on)
             for each in paid:
                 refuse_unless_allowed(_doing("payment", caller, each))
             refuse_unless_reserved({each.id: budget_of(each) for each in paid})
-            transfer_fen = transfer_of([each.fund_fen for each in paid])
+            fund_fen = transfer_of([each.fund_fen for each in paid])
+            kept = await reckon(transaction.connection, paid, paid_on=moved.paid_on)
+            refuse_other_transfer(moved_fen=moved.transfer_fen, transfer_fen=fund_fen - kept.amount_fen)
             transfer_id = new_id()
             done = {
                 "status": "paid",
                 "paid_by": caller.subject,
                 "paid_at": transaction.now,
                 "transfer_id": transfer_id,
-                "paid_on": paid_on,
-                "bank_reference": bank_reference,
+                "paid_on": moved.paid_on,
+                "bank_reference": moved.bank_reference,
             }
             settled = await self._settle(transaction, paid, done)
-            deposit_fen = await withhold(transaction, paid, paid_on=paid_on, bank_reference=bank_reference)
+            await withhold(transaction, head, kept, paid_on=moved.paid_on, bank_reference=moved.bank_reference)
             return transaction.answer(
                 PaidView(
                     statement_id=head.id,
                     status="paid",
                     payments=settled,
                     transfer_id=transfer_id,
-                    transfer_fen=transfer_fen - deposit_fen,
-                    deposit_fen=deposit_fen,
+                    transfer_fen=moved.transfer_fen,
+                    deposit_fen=kept.amount_fen,
                     settled=[each.id for each in paid],
-                    bank_reference=bank_reference,
-                    paid_on=paid_on,
+                    bank_reference=moved.bank_reference,
+                    paid_on=moved.paid_on,
                 )
             )
 
@@ -163,7 +175,7 @@ class Statements:
             if head is None:
                 raise _unknown_statement()
             refuse_wrong_step(_doing("payment", caller, head))
-            paid = _settled_with(head, await statements.approved(connection, head.organization_id))
+            paid = _settled_with(head, await statements.approved(connection, head.organization_id), on=today)
             fund_fen = transfer_of([each.fund_fen for each in paid])
             deposit_fen = (await reckon(connection, paid, paid_on=today)).amount_fen
         return TransferView(
@@ -219,10 +231,11 @@ def _unknown_statement() -> NotFound:
     return NotFound("没有这张结算单，或不在您的权限范围内。")
 
 
-def _settled_with(head: Found, waiting: Sequence[Found]) -> Sequence[Found]:
-    """What one transfer settles: this statement, or all that wait where one of them is owed back."""
-    together = settled_together(head.fund_fen, (each.fund_fen for each in waiting))
-    return waiting if together else [head]
+def _settled_with(head: Found, waiting: Sequence[Found], *, on: date) -> Sequence[Found]:
+    """What a transfer of a day settles: this statement, or all that waited then where one of them is owed back."""
+    then = [each for each in waiting if each.id == head.id or day_of(each.approved_at) <= on]
+    together = settled_together(head.fund_fen, (each.fund_fen for each in then))
+    return then if together else [head]
 
 
 def _doing(step: Step, caller: Caller, head: Found) -> Doing:

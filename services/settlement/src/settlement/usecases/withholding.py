@@ -44,9 +44,10 @@ async def reckon(connection: AsyncConnection, paid: Sequence[Found], *, paid_on:
     return Withheld(pack, ratio, list(zip(parts, amounts, strict=True)))
 
 
-async def withhold(transaction: Transaction, paid: Sequence[Found], *, paid_on: date, bank_reference: str) -> int:
-    """Keep the deposit of a transfer that settles these statements (fen), and tell it."""
-    kept = await reckon(transaction.connection, paid, paid_on=paid_on)
+async def withhold(
+    transaction: Transaction, head: Found, kept: Withheld, *, paid_on: date, bank_reference: str
+) -> None:
+    """Keep the deposit of a transfer to an organisation, as it was reckoned, and tell it."""
     finding = asdict(informs(kept.ratio, "deposit_withheld", f"按{kept.ratio.written}扣留质量保证金"))
     basis = {"year": paid_on.year, "finding": finding, "pack_version": kept.pack.version}
     rows = []
@@ -55,8 +56,8 @@ async def withhold(transaction: Transaction, paid: Sequence[Found], *, paid_on: 
             deposit_id = new_id()
             said = {
                 "statement_id": part.statement_id,
-                "organization_id": paid[0].organization_id,
-                "pool": paid[0].pool,
+                "organization_id": head.organization_id,
+                "pool": head.pool,
                 "county": part.county,
                 "category": part.category or NOT_INSURED,
                 "kind": part.kind,
@@ -67,7 +68,6 @@ async def withhold(transaction: Transaction, paid: Sequence[Found], *, paid_on: 
             transaction.emit(told, event_id=named_id("settlement.deposit-withheld", deposit_id))
             rows.append({"id": deposit_id, **said, **basis, "recorded_at": transaction.now})
     await deposits.add(transaction.connection, rows)
-    return kept.amount_fen
 
 
 async def give_back(
