@@ -120,6 +120,23 @@ async def test_a_transfer_that_came_back_is_paid_again_and_its_deposit_released(
     await assert_matched(fund, moved("B1", -7_600), moved("R1", 7_600), moved("B2", -7_600), moved("D1", -300))
 
 
+async def test_what_was_forfeited_of_a_transfer_that_came_back_is_owed_until_the_next_deposit(deploy: Deploy) -> None:
+    fund = await begun(deploy)
+    first = await fund.paid("2026-07", "B1")
+    deposit = f"/organizations/{fund.settlement.organisation}/deposit"
+    said = {"outcome": "forfeiture", "year": 2026, "reason": "年度考核", "amount_fen": 1}
+    decided = (await fund.post(f"{deposit}/decisions", ENTRY, **said))["decision_id"]
+    await fund.post(f"/deposit-decisions/{decided}/approval", APPROVAL)
+    await fund.post(f"/statements/{first}/return", CASHIER, bank_reference="R1", returned_on=fund.today, reason="销户")
+    assert await balances(fund.ledger, on="2026-12-31") == {"1003": 0, "2001": 1, "5001": -1}
+    await fund.paid("2026-07", "B2")
+    assert await balances(fund.ledger, on="2026-12-31") == {"1003": -7_600, "2001": -399, "5001": 7_999}
+    stands = (await fund.settlement.running.get(deposit, fund.settlement.who(Role.AUDITOR))).json()
+    assert (stands["open_fen"], stands["owed_fen"]) == (399, 0)
+    await assert_kept(fund.ledger)
+    await assert_matched(fund, moved("B1", -7_600), moved("R1", 7_600), moved("B2", -7_600))
+
+
 async def test_what_an_organisation_owes_is_paid_back_in_parts(deploy: Deploy) -> None:
     fund = await begun(deploy)
     settlement = fund.settlement

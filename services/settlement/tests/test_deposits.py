@@ -177,12 +177,41 @@ async def test_a_returned_transfer_takes_its_deposit_along(settlement: Settlemen
     assert await stands(settlement) == {"withheld": 800, "returned": 400, "open": 400}
 
 
-async def test_a_transfer_whose_deposit_was_drawn_does_not_come_back(settlement: Settlement) -> None:
-    statement = await settlement.paid()
-    await approved(settlement, "forfeiture", 1)
+async def send_back(settlement: Settlement, statement_id: str) -> httpx.Response:
     body = {"bank_reference": "R1", "returned_on": "2026-08-02", "reason": "户名不符"}
-    refused = await settlement.step(statement["statement_id"], "return", CASHIER, **body)
-    assert code_of(refused) == (409, "deposit.drawn")
+    return await settlement.step(statement_id, "return", CASHIER, **body)
+
+
+async def test_what_was_drawn_of_a_returned_transfer_is_owed_and_taken_off_the_next_deposit(
+    settlement: Settlement,
+) -> None:
+    statement = await settlement.paid()
+    await pay(settlement, await approved(settlement, "release", 300))
+    await approved(settlement, "forfeiture", 1)
+    returned = await send_back(settlement, statement["statement_id"])
+    assert (returned.status_code, returned.json()["transfer_fen"]) == (200, 7_600)
+    (told,) = await settlement.running.told(DepositReturned)
+    assert told.amount_fen == 400
+    assert await stands(settlement) == {
+        "withheld": 400, "returned": 400, "released": 300, "forfeited": 1, "owed": 301,
+    }  # fmt: skip
+    assert code_of(await decide(settlement, "release", 1)) == (422, "deposit.exceeds_open")
+    await settlement.paid()
+    assert await stands(settlement) == {
+        "withheld": 800, "returned": 400, "released": 300, "forfeited": 1, "open": 99,
+    }  # fmt: skip
+
+
+async def test_a_transfer_comes_back_once_a_release_of_its_deposit_is_paid_or_sent_back(
+    settlement: Settlement,
+) -> None:
+    statement = await settlement.paid()
+    decision_id = await approved(settlement, "release", 1)
+    refused = await send_back(settlement, statement["statement_id"])
+    assert (*code_of(refused), refused.json()["decision_id"]) == (409, "deposit.release_unpaid", decision_id)
+    await step(settlement, decision_id, "rejection", APPROVAL, reason="退汇")
+    assert (await send_back(settlement, statement["statement_id"])).status_code == 200
+    assert await stands(settlement) == {"withheld": 400, "returned": 400}
 
 
 async def test_the_history_says_what_happened_and_why(settlement: Settlement) -> None:

@@ -10,12 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from settlement.domain.deposit import (
     Deposit,
-    DepositDrawn,
     ExceedsDeposit,
     by_place,
     drawn,
+    offsets,
     open_fen,
-    refuse_drawn,
     withheld,
 )
 
@@ -83,8 +82,21 @@ def test_all_that_stands_is_drawn_deposit_by_deposit(amounts: list[int]) -> None
     assert drawn(sum(amounts), stands) == [(each, each.amount_fen) for each in stands]
 
 
-def test_what_was_drawn_does_not_go_back_with_its_transfer() -> None:
-    (deposit,) = standing([500]).values()
-    refuse_drawn([deposit])
-    with pytest.raises(DepositDrawn):
-        refuse_drawn([replace(deposit, drawn_fen=1)])
+@given(st.lists(st.tuples(st.integers(1, 500_000), st.fractions(0, 1), st.booleans()), max_size=12))
+def test_what_is_owed_is_taken_off_what_stands_at_its_county_and_category(
+    made: list[tuple[int, Fraction, bool]],
+) -> None:
+    stands = {
+        UUID(int=n): Deposit(
+            UUID(int=n), f"2111{n % 2:02d}", "employee", "care", fen, int(fen * part), fen if back else 0
+        )
+        for n, (fen, part, back) in enumerate(made)
+    }
+    after = dict(stands)
+    for each, fen in offsets(stands.values()):
+        after[each.id] = replace(each, drawn_fen=each.drawn_fen + fen)
+    assert all(0 <= each.drawn_fen <= each.amount_fen for each in after.values())
+    for county in ("211100", "211101"):
+        before, now = ([each.open_fen for each in of.values() if each.county == county] for of in (stands, after))
+        assert sum(before) == sum(now)
+        assert min(now, default=0) >= 0 or max(now) <= 0

@@ -1,13 +1,17 @@
 """A part of what is paid stays in the fund as a deposit (质量保证金) until the yearly evaluation.
 
 Nothing is withheld of what is not transferred, and what was withheld is drawn on once: released to the
-organisation, forfeited to the fund, or given back with a transfer that the bank sent back. Release and
-forfeiture are entered by one, approved by another, and a release is paid by a third.
+organisation, or forfeited to the fund. Both are entered by one, approved by another, and a release is paid
+by a third.
+
+A transfer that the bank sent back takes the whole of its deposit along. What was drawn of it before is then
+owed by the organisation, and taken off whatever else stands of the same county and category, now or later.
 """
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import groupby
 from typing import Final, Literal
 from uuid import UUID
 
@@ -41,16 +45,19 @@ class WrongDepositStep(Conflict):
     title = "保证金处理当前状态不能办理"
 
 
-class DepositDrawn(Conflict):
-    """What was withheld of the transfer was released or forfeited since."""
+class ReleaseUnpaid(Conflict):
+    """Of what was withheld of the transfer a release is approved and not paid."""
 
-    code = "deposit.drawn"
-    title = "保证金已处理"
+    code = "deposit.release_unpaid"
+    title = "保证金返还尚未支付"
 
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """What was withheld of one part of a statement, and what of it was drawn since, in fen."""
+    """What was withheld of one part of a statement, and what of it was drawn since, in fen.
+
+    `returned_fen` went back with its transfer. Below zero, `open_fen` is owed.
+    """
 
     id: UUID
     county: str
@@ -58,10 +65,11 @@ class Deposit:
     kind: PaymentKind
     amount_fen: int
     drawn_fen: int = 0
+    returned_fen: int = 0
 
     @property
     def open_fen(self) -> int:
-        return self.amount_fen - self.drawn_fen
+        return self.amount_fen - self.drawn_fen - self.returned_fen
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -95,6 +103,23 @@ def drawn(amount_fen: int, deposits: Sequence[Deposit]) -> list[tuple[Deposit, i
     return [(each, fen) for each, fen in zip(ordered, amounts, strict=True) if fen]
 
 
+def offsets(deposits: Iterable[Deposit]) -> list[tuple[Deposit, int]]:
+    """What is owed is drawn of what stands at the same county and category, as far as that goes.
+
+    The draws come to nothing at each of them, so the books, which keep deposits by both, stay as they are.
+    """
+    moved = []
+    ordered = sorted(deposits, key=lambda each: (each.county, each.category, each.id))
+    for _, group in groupby(ordered, key=lambda each: (each.county, each.category)):
+        here = list(group)
+        stands = [max(each.open_fen, 0) for each in here]
+        owed = [max(-each.open_fen, 0) for each in here]
+        fen = min(sum(stands), sum(owed))
+        draws = zip(here, spread(fen, over=stands), spread(fen, over=owed), strict=True)
+        moved += [(each, taken - given) for each, taken, given in draws if taken != given]
+    return moved
+
+
 def by_place(draws: Iterable[tuple[Deposit, int]]) -> dict[tuple[str, str, str], int]:
     """Fen by county, category and kind."""
     sums: dict[tuple[str, str, str], int] = {}
@@ -103,11 +128,12 @@ def by_place(draws: Iterable[tuple[Deposit, int]]) -> dict[tuple[str, str, str],
     return sums
 
 
-def refuse_drawn(deposits: Iterable[Deposit]) -> None:
-    """Of a transfer that came back, what was withheld must still stand."""
-    if any(each.drawn_fen for each in deposits):
-        raise DepositDrawn(
-            "这次拨付扣留的保证金已返还或扣除；请先退回未支付的保证金处理，已支付的请财务核对后人工记账。"
+def refuse_release_unpaid(decision_id: UUID | None) -> None:
+    """A release that draws on a transfer which came back is paid or sent back first: then it is known what is owed."""
+    if decision_id is not None:
+        raise ReleaseUnpaid(
+            "这次拨付扣留的保证金已批准返还、尚未支付；请先退回该笔返还处理，银行已支付的请先登记支付，再登记退汇。",
+            decision_id=str(decision_id),
         )
 
 

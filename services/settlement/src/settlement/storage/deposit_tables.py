@@ -1,7 +1,7 @@
 """What was withheld of each part of a statement, what was decided of it, and what was drawn.
 
-Deposits and draws are only added; what was drawn of a deposit is counted by the database itself,
-which refuses more than was withheld.
+Deposits and draws are only added; what was drawn of a deposit, and what of it went back with its transfer, is
+counted by the database itself, which refuses more of each than was withheld.
 """
 
 from sqlalchemy import (
@@ -35,12 +35,16 @@ deposit = Table(
     Column("amount_fen", BigInteger, nullable=False),
     # What the draws come to; written by the database alone.
     Column("drawn_fen", BigInteger, nullable=False, server_default="0"),
+    Column("returned_fen", BigInteger, nullable=False, server_default="0"),
     Column("withheld_on", Date, nullable=False),
     Column("year", Integer, nullable=False),
     Column("finding", JSONB, nullable=False),
     Column("pack_version", Text, nullable=False),
     Column("recorded_at", DateTime(timezone=True), nullable=False),
-    CheckConstraint("amount_fen > 0 AND drawn_fen BETWEEN 0 AND amount_fen", name="never_more_than_withheld"),
+    CheckConstraint(
+        "amount_fen > 0 AND drawn_fen BETWEEN 0 AND amount_fen AND returned_fen IN (0, amount_fen)",
+        name="never_more_than_withheld",
+    ),
     UniqueConstraint("statement_id", "county", "category", "kind"),
 )
 Index("ix_deposit_organization_id_year", deposit.c.organization_id, deposit.c.year)
@@ -72,7 +76,8 @@ deposit_decision = Table(
     ),
 )
 
-# `cause_id` is the decision, or the transfer that came back. Below zero where an approval was taken back.
+# `cause_id` is the decision, or the transfer that came back, or whatever let something owed be offset. Below zero where
+# an approval was taken back, or an owed deposit was made up for by another.
 deposit_draw = Table(
     "deposit_draw",
     METADATA,
@@ -83,5 +88,5 @@ deposit_draw = Table(
     Column("amount_fen", BigInteger, nullable=False),
     Column("recorded_at", DateTime(timezone=True), nullable=False),
     CheckConstraint("amount_fen <> 0", name="not_zero"),
-    CheckConstraint("cause IN ('release', 'forfeiture', 'return')", name="cause_known"),
+    CheckConstraint("cause IN ('release', 'forfeiture', 'return', 'offset')", name="cause_known"),
 )

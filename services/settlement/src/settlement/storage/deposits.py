@@ -17,16 +17,20 @@ from settlement.storage.deposit_tables import deposit, deposit_decision, deposit
 
 Found = Row[*tuple[Any, ...]]
 
+_OPEN = deposit.c.amount_fen - deposit.c.drawn_fen - deposit.c.returned_fen
+
 _YEARS = text("""
 SELECT year, sum(amount_fen)::bigint AS withheld_fen,
     coalesce(sum(drawn.released_fen), 0)::bigint AS released_fen,
     coalesce(sum(drawn.forfeited_fen), 0)::bigint AS forfeited_fen,
-    coalesce(sum(drawn.returned_fen), 0)::bigint AS returned_fen,
-    sum(amount_fen - drawn_fen)::bigint AS open_fen
+    coalesce(sum(drawn.offset_fen), 0)::bigint AS offset_fen,
+    sum(returned_fen)::bigint AS returned_fen,
+    sum(greatest(amount_fen - drawn_fen - returned_fen, 0))::bigint AS open_fen,
+    sum(greatest(drawn_fen + returned_fen - amount_fen, 0))::bigint AS owed_fen
 FROM deposit LEFT JOIN (
     SELECT deposit_id, sum(amount_fen) FILTER (WHERE cause = 'release') AS released_fen,
         sum(amount_fen) FILTER (WHERE cause = 'forfeiture') AS forfeited_fen,
-        sum(amount_fen) FILTER (WHERE cause = 'return') AS returned_fen
+        sum(amount_fen) FILTER (WHERE cause = 'offset') AS offset_fen
     FROM deposit_draw GROUP BY deposit_id
 ) AS drawn ON deposit_id = id
 WHERE organization_id = :organization_id GROUP BY year ORDER BY year DESC
@@ -44,8 +48,27 @@ async def of_statements(connection: AsyncConnection, statement_ids: Iterable[UUI
 
 async def standing(connection: AsyncConnection, *, organization_id: UUID, year: int) -> list[Deposit]:
     """What was withheld of an organisation in a year and is not drawn in full."""
-    open_ = deposit.c.drawn_fen < deposit.c.amount_fen
-    return await _deposits(connection, deposit.c.organization_id == organization_id, deposit.c.year == year, open_)
+    return await _deposits(connection, deposit.c.organization_id == organization_id, deposit.c.year == year, _OPEN > 0)
+
+
+async def unequal(connection: AsyncConnection, organization_id: UUID) -> list[Deposit]:
+    """All that stands of an organisation or is owed by it."""
+    return await _deposits(connection, deposit.c.organization_id == organization_id, _OPEN != 0)
+
+
+async def release_unpaid(connection: AsyncConnection, deposit_ids: Iterable[UUID]) -> UUID | None:
+    """A release of these deposits that is approved and not paid."""
+    found: UUID | None = await connection.scalar(
+        select(deposit_decision.c.id)
+        .join(deposit_draw, deposit_draw.c.cause_id == deposit_decision.c.id)
+        .where(
+            deposit_draw.c.deposit_id.in_(list(deposit_ids)),
+            deposit_decision.c.outcome == "release",
+            deposit_decision.c.status == "approved",
+        )
+        .limit(1)
+    )
+    return found
 
 
 async def drawn_by(connection: AsyncConnection, cause_id: UUID) -> list[tuple[Deposit, int]]:
@@ -150,4 +173,4 @@ async def _deposits(connection: AsyncConnection, *where: Any) -> list[Deposit]:
 
 
 def _deposit(row: Found) -> Deposit:
-    return Deposit(row.id, row.county, row.category, row.kind, row.amount_fen, row.drawn_fen)
+    return Deposit(row.id, row.county, row.category, row.kind, row.amount_fen, row.drawn_fen, row.returned_fen)

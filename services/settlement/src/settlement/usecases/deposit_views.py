@@ -16,7 +16,8 @@ Found = Row[*tuple[Any, ...]]
 class DepositYear:
     """What was withheld in a year, what became of it, and what stands.
 
-    `returned_fen` went with transfers that the bank sent back.
+    `returned_fen` went with transfers that the bank sent back. What had been drawn of those is taken off other
+    deposits (`offset_fen`, below zero where it was made up for), or `owed_fen` until something stands.
     """
 
     year: int
@@ -24,7 +25,9 @@ class DepositYear:
     returned_fen: int
     released_fen: int
     forfeited_fen: int
+    offset_fen: int
     open_fen: int
+    owed_fen: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +37,16 @@ class DepositStanding:
     organization_id: UUID
     pool: str
     open_fen: int
+    owed_fen: int
     years: Sequence[DepositYear]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepositMove:
-    """One thing that happened to a deposit: `withheld`, `release`, `forfeiture` or `return`, below zero where it fell.
+    """One thing that happened to a deposit: `withheld`, `release`, `forfeiture`, `return` or `offset`.
 
-    `cause_id` is the statement, the decision, or the transfer that came back.
+    It is below zero where the deposit fell. `cause_id` is the statement, the decision, or the transfer that came
+    back; of an offset, what it came with.
     """
 
     move_id: UUID

@@ -35,6 +35,7 @@ from settlement.usecases.deposit_views import (
     move_view,
     year_view,
 )
+from settlement.usecases.withholding import offset
 
 MOVES_PER_PAGE_MAX = 1_000
 DECISIONS_PER_PAGE_MAX = 500
@@ -113,6 +114,7 @@ class Deposits:
             await deposits.draw(
                 transaction.connection, undone, cause=head.outcome, cause_id=decision_id, at=transaction.now
             )
+            await offset(transaction, head.organization_id, cause_id=decision_id)
             by = {"rejected_by": caller.subject, "rejected_at": transaction.now}
             done = {"status": "rejected", **by, "rejection_reason": reason}
             return await _end(transaction, caller, head, "rejection", done)
@@ -146,6 +148,7 @@ class Deposits:
             organization_id=organization_id,
             pool=home.pool,
             open_fen=sum(row.open_fen for row in rows),
+            owed_fen=sum(row.owed_fen for row in rows),
             years=[year_view(row) for row in rows],
         )
 

@@ -123,7 +123,14 @@ class Statements:
                 "bank_reference": moved.bank_reference,
             }
             settled = await self._settle(transaction, paid, done)
-            await withhold(transaction, head, kept, paid_on=moved.paid_on, bank_reference=moved.bank_reference)
+            await withhold(
+                transaction,
+                head,
+                kept,
+                transfer_id=transfer_id,
+                paid_on=moved.paid_on,
+                bank_reference=moved.bank_reference,
+            )
             return transaction.answer(
                 PaidView(
                     statement_id=head.id,
