@@ -193,7 +193,7 @@ async def test_a_deposit_is_owed_until_it_is_released_or_the_funds_own(ledger: R
     await ledger.hear(
         DepositReturned(deposit_id=kept[1].deposit_id, returned_on=day, amount_fen=20, **said | bank),
         DepositReleased(part_id=new_id(), released_on=day, amount_fen=30, **ends | bank),
-        DepositForfeited(part_id=new_id(), forfeited_on=day, amount_fen=20, reason="考核扣除", **ends),
+        DepositForfeited(part_id=new_id(), forfeited_on=day, amount_fen=20, **ends),
     )
     assert await balances(ledger, on="2026-12-31") == {"1003": -980, "2001": 0, "5001": 980}
     # What is forfeited was not spent in the end.

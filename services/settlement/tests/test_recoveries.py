@@ -88,7 +88,7 @@ def code_of(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json().get("code", "")
 
 
-async def test_a_recovery_is_decided_by_two_and_told(settlement: Settlement) -> None:
+async def test_a_recovery_is_decided_by_two_and_told_without_the_words_of_its_reason(settlement: Settlement) -> None:
     statement_id = await owed(settlement)
     entered = (await enter(settlement, statement_id, due_on="2026-09-30")).json()
     assert (entered["status"], entered["amount_fen"]) == ("entered", 8_000)
@@ -99,6 +99,7 @@ async def test_a_recovery_is_decided_by_two_and_told(settlement: Settlement) -> 
     assert (await step(settlement, entered["recovery_id"], "approval", APPROVAL)).json()["status"] == "decided"
     (told,) = await settlement.running.told(RecoveryDecided)
     assert (told.amount_fen, [str(each) for each in told.statements]) == (8_000, [statement_id])
+    assert "协议已终止" not in told.model_dump_json()
     assert await status_of(settlement, statement_id) == "recovering"
 
 

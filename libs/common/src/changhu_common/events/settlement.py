@@ -154,7 +154,6 @@ class RecoveryDecided(Event):
     pool: str
     statements: tuple[UUID, ...]
     amount_fen: int
-    reason: str
     decided_on: date
     due_on: date | None = None
 
@@ -252,7 +251,6 @@ class DepositForfeited(DepositEvent):
     part_id: UUID
     decision_id: UUID
     forfeited_on: date
-    reason: str
 
 
 SETTLEMENT_EVENTS: tuple[type[Event], ...] = (

@@ -96,7 +96,7 @@ class Deposits:
             await deposits.draw(connection, draws, cause=head.outcome, cause_id=decision_id, at=transaction.now)
             if head.outcome == "forfeiture":
                 for place, fen in by_place(draws).items():
-                    told = {"forfeited_on": day_of(transaction.now), "reason": head.reason}
+                    told = {"forfeited_on": day_of(transaction.now)}
                     _tell(transaction, DepositForfeited, head, place, fen, told)
             done = {"status": "approved", "approved_by": caller.subject, "approved_at": transaction.now}
             return await _end(transaction, caller, head, "approval", done)

@@ -105,7 +105,6 @@ class Recoveries:
                     **_named(head),
                     statements=tuple(ids),
                     amount_fen=head.amount_fen,
-                    reason=head.reason,
                     decided_on=day_of(transaction.now),
                     due_on=head.due_on,
                 ),
