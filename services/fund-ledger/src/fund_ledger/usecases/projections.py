@@ -5,7 +5,7 @@ gathered; a ledger that stands alone refuses to project.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ from changhu_common.database import Actor, AskedChange, AuditEntry, Database
 from changhu_common.errors import Conflict, FieldError, InvalidInput, NotFound, Refusal
 from changhu_common.ids import new_id
 from changhu_common.roles import Caller
-from changhu_common.stopping import pause
+from changhu_common.stopping import work_until
 
 from fund_ledger.domain.assumptions import Assumptions
 from fund_ledger.domain.projected import Projected, ProjectionAsked
@@ -26,7 +26,7 @@ from fund_ledger.usecases.books import refuse_part_of_pool
 PROJECTIONS_PER_PAGE_MAX = 100
 WAITING_MAX = 5  # of a pool: a big city takes minutes, and who sends it again need not wait for it twice
 
-# How often is looked whether one was asked for in another process.
+# How often is looked whether one was asked for.
 LOOK_SECONDS = 2.0
 
 # Whoever made it and tells nothing for so long is gone; another begins anew.
@@ -107,7 +107,6 @@ class Projections:
         self._database = database
         self._edge = edge
         self._gather = gather
-        self._asked = asyncio.Event()
 
     async def ask(
         self, *, caller: Caller, asked: AskedChange, wanted: ProjectionAsked, said: Mapping[str, Any]
@@ -141,9 +140,7 @@ class Projections:
             }
             await projections.add(transaction.connection, row)
             transaction.record(AuditEntry("projection.asked", "projection", made, after=row))
-            view = transaction.answer(_view(await projections.one(transaction.connection, made)))
-        self._asked.set()
-        return view
+            return transaction.answer(_view(await projections.one(transaction.connection, made)))
 
     async def some(self, *, caller: Caller, pool: str, after: UUID | None) -> list[ProjectionView]:
         """A pool's projections, newest first; `after` is the last one of the page before."""
@@ -206,26 +203,8 @@ class Projections:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Make what is asked for until `stop`."""
-        while self._gather is not None and not stop.is_set():
-            self._asked.clear()
-            try:
-                if await self.make_next():
-                    continue
-            except Exception as failure:
-                log.warning("projections interrupted", error=repr(failure))
-            await self._pause(stop)
-
-    async def _pause(self, stop: asyncio.Event) -> None:
-        """Until something is asked for here, or it is time to look again."""
-        waits: Sequence[asyncio.Task[Any]] = [
-            asyncio.create_task(pause(stop, LOOK_SECONDS)),
-            asyncio.create_task(self._asked.wait()),
-        ]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in waits:
-                each.cancel()
+        if self._gather is not None:
+            await work_until(stop, self.make_next, name="projections", idle_seconds=LOOK_SECONDS)
 
 
 def _in_scope(caller: Caller, row: Any) -> Any:
