@@ -9,6 +9,7 @@ from changhu_common.events.budget import BudgetAnswer, BudgetExceeded, BudgetRel
 from changhu_common.events.policy import PolicyValueApproved
 from changhu_common.ids import new_id
 from changhu_common.roles import Role
+from fund_ledger.usecases.reservations import Reservations
 
 from tests.support.budgets import CARE, approved, care, executed, in_force, line, paid, part, rejected, reservation
 from tests.support.ledgers import COUNTY, OTHER_COUNTY, payment, reversal, rows
@@ -240,6 +241,25 @@ async def test_what_is_reserved_at_the_years_end_draws_on_the_next_year(ledger: 
     waits = approved(200, decided_on=date(2027, 1, 5))
     await ledger.hear(waits)
     assert (await reservation(ledger, waits.statement_id))["short"][0]["free_fen"] == 100
+
+
+async def test_what_waits_at_the_years_end_is_tried_against_the_next_years_budget(ledger: Running) -> None:
+    schedule = Reservations(ledger.database)
+    await schedule.try_new_year()
+    await in_force(ledger, line(100))
+    fits, late = approved(600), approved(500, decided_on=date(2026, 7, 11))
+    await ledger.hear(fits, late)
+    await in_force(ledger, line(750), year=2027)
+    assert (await reservation(ledger, fits.statement_id))["status"] == "waiting"
+    ledger.advance_to(datetime(2027, 1, 1, 2, 0, tzinfo=UTC))
+    await schedule.try_new_year()
+    await schedule.try_new_year()
+    assert (await reservation(ledger, fits.statement_id))["status"] == "reserved"
+    waits = await reservation(ledger, late.statement_id)
+    assert (waits["status"], waits["draws_on"], waits["short"][0]["free_fen"]) == ("waiting", 2027, 150)
+    told = [(each.TYPE, each.year) for each in await ledger.told(BudgetAnswer)]
+    assert told[-2:] == [("budget.reserved", 2027), ("budget.exceeded", 2027)]
+    assert len(told) == 4
 
 
 async def test_what_moves_to_the_next_year_is_seen_in_both(ledger: Running) -> None:

@@ -50,7 +50,7 @@ def build(resources: Resources, gather: Gather | None = None) -> Parts:
         return {each.topic: each.messages for each in behind}
 
     database, clock = resources.database, resources.clock
-    books, recurring = Books(database), Recurring(database, clock)
+    books, recurring, reservations = Books(database), Recurring(database, clock), Reservations(database)
     secrets = BankSecrets(resources.settings)
     projections = Projections(database, EDGE, gather)
     return Parts(
@@ -66,11 +66,11 @@ def build(resources: Resources, gather: Gather | None = None) -> Parts:
             reconciliation_router(Reconciliations(database), TaxReceipts(database), clock),
             reports_router(Reports(database), MonthlyReports(database), clock),
             budgets_router(Budgets(database), Executions(database, clock), clock),
-            reservations_router(Reservations(database)),
+            reservations_router(reservations),
             projections_router(projections, clock),
         ],
         subscription=subscription(books),
-        loops=[recurring.run, projections.run, secrets.rekeying(database).run],
+        loops=[recurring.run, reservations.run, projections.run, secrets.rekeying(database).run],
     )
 
 

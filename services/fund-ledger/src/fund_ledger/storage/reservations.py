@@ -136,6 +136,12 @@ async def waiting(connection: AsyncConnection, pools: Collection[str]) -> Sequen
     ).all()
 
 
+async def pools_waiting(connection: AsyncConnection) -> Sequence[str]:
+    """The pools in which something waits."""
+    found = await connection.scalars(select(reservation.c.pool).where(reservation.c.status == "waiting").distinct())
+    return found.all()
+
+
 async def open_parts(
     connection: AsyncConnection, ids: Collection[UUID], *, year: int
 ) -> dict[UUID, dict[Position, int]]:

@@ -1,15 +1,17 @@
 """What statements hold of the budget, and how two people let one through that does not fit."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from changhu_common.database import AskedChange, AuditEntry, Database, Transaction
+from changhu_common.database import Actor, AskedChange, AuditEntry, Database, Transaction
 from changhu_common.errors import NotFound
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller
+from changhu_common.stopping import work_until
 
 from fund_ledger.domain.reservations import (
     STATUSES,
@@ -22,6 +24,11 @@ from fund_ledger.usecases.books import refuse_part_of_pool
 from fund_ledger.usecases.reserving import answer_waiting
 
 RESERVATIONS_PER_PAGE_MAX = 500
+
+# How often is looked whether a year has begun; who waits for its budget waited for days.
+LOOK_SECONDS = 600.0
+
+ACTOR = Actor("reservations", "schedule")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,7 @@ class Reservations:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._tried_in: int | None = None
 
     async def some(
         self,
@@ -123,6 +131,21 @@ class Reservations:
             done = {"release_asked_by": None, "release_asked_at": None, "release_reason": None}
             await reservations.set_one(transaction.connection, statement_id, **done)
             return await _recorded(transaction, row, "release_refused", done | {"reason": reason})
+
+    async def try_new_year(self) -> None:
+        """Try whatever waits against the running year's budget, once a year: nothing need be booked before it pays."""
+        year = self._year
+        if year == self._tried_in:
+            return
+        async with self._database.change(ACTOR) as transaction:
+            pools = await reservations.pools_waiting(transaction.connection)
+            await books.lock(transaction.connection, pools)
+            await answer_waiting(transaction, pools, afresh=True)
+        self._tried_in = year
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look now and then until `stop`."""
+        await work_until(stop, self.try_new_year, name="new year's budget", idle_seconds=LOOK_SECONDS)
 
 
 async def _lock(transaction: Transaction, caller: Caller, statement_id: UUID) -> Any:
