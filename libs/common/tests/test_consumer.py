@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import note_service
 import psycopg
 import pytest
+from changhu_common import consumer
 from changhu_common.bus.port import Message
 from changhu_common.bus.postgres import SCHEMA, PostgresBus
 from changhu_common.consumer import READ_SECONDS, SHOWN_BYTES_MAX, Consumer
@@ -108,6 +109,39 @@ async def test_what_fails_again_is_parked_again_in_its_order(notes: Running) -> 
     note_service.broken.clear()
     await replay(notes)
     assert await text_of(notes, bad) == "1,2"
+
+
+async def replay_by_two(notes: Running, monkeypatch: pytest.MonkeyPatch, organization: UUID) -> None:
+    """Put three of a key back, two at a time, while a fourth comes."""
+    monkeypatch.setattr(consumer, "BATCH_MESSAGES_MAX", 2)
+    assert await replay(notes) == 3
+    await notes.hear(told(organization, 4))
+    assert notes.worker.consumer is not None
+    for _ in range(3):
+        await notes.worker.consumer.replay_asked()
+
+
+async def test_what_comes_while_its_key_is_put_back_is_put_back_too(
+    notes: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = uuid4()
+    await notes.hear(told(bad, 1, pool=FAILS), told(bad, 2), told(bad, 3))
+    note_service.broken.clear()
+    await replay_by_two(notes, monkeypatch, bad)
+    assert await text_of(notes, bad) == "1,2,3,4"
+    assert await dead_letters(notes) == []
+
+
+async def test_what_comes_while_its_key_fails_again_waits_until_it_is_put_back(
+    notes: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = uuid4()
+    await notes.hear(told(bad, 1, pool=FAILS), told(bad, 2), told(bad, 3))
+    await replay_by_two(notes, monkeypatch, bad)
+    async with notes.database.read() as connection:
+        rows = await connection.execute(text('SELECT replay_asked_at FROM parked ORDER BY "offset"'))
+    assert [row.replay_asked_at for row in rows] == [None] * 4
+    assert await text_of(notes, bad) is None
 
 
 async def test_who_put_events_back_is_audited_and_a_repeated_request_puts_nothing_back(notes: Running) -> None:

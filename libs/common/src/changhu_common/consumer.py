@@ -334,6 +334,7 @@ class Consumer:
         """Apply again what a person put back, in its old order; what fails again is parked again."""
         table = self._database.spine.parked
         async with self._database.change(self._actor) as transaction:
+            await self._ask_what_stands_behind(transaction)
             rows = (
                 await transaction.connection.execute(
                     select(table)
@@ -351,6 +352,27 @@ class Consumer:
                 for row in rows
             ]
             await self._apply(transaction, [each for each in received if each.envelope or each.fault])
+
+    @staticmethod
+    async def _ask_what_stands_behind(transaction: Transaction) -> None:
+        """Put back too what was parked since then: what it waits behind goes now, and nobody would ask again."""
+        parked = transaction.spine.parked
+        of_key = parked.c.topic, parked.c.partition, parked.c.key
+        asked = (
+            select(*of_key, func.min(parked.c.offset).label("first"))
+            .where(parked.c.replay_asked_at.is_not(None))
+            .group_by(*of_key)
+            .subquery()
+        )
+        await transaction.connection.execute(
+            update(parked)
+            .where(
+                *(column == asked.c[column.name] for column in of_key),
+                parked.c.offset > asked.c.first,
+                parked.c.replay_asked_at.is_(None),
+            )
+            .values(replay_asked_at=transaction.now)
+        )
 
     async def lag(self) -> list[Lag]:
         """How far this group is behind, topic by topic."""
