@@ -160,11 +160,16 @@ async def test_a_fee_of_a_merged_record_is_the_survivors(settlement: Settlement)
     assert (await settlement.month())["fund_fen"] == 30_001
 
 
-async def test_a_fee_whose_parts_do_not_add_up_is_parked(settlement: Settlement) -> None:
-    await settlement.hear(owed(settlement), owed(settlement, person_fen=1))
+@pytest.mark.parametrize(
+    "said", [{"person_fen": 1}, {"fund_fen": 30_002, "person_fen": -1}, {"fund_fen": -1, "person_fen": 30_002}]
+)
+async def test_a_fee_that_is_not_shared_between_the_fund_and_the_person_is_parked(
+    settlement: Settlement, said: dict[str, int]
+) -> None:
+    await settlement.hear(owed(settlement), owed(settlement, **said))
     assert (await settlement.month())["fund_fen"] == 30_001
     (parked,) = (await settlement.running.get("/dead-letters", settlement.who(Role.OPERATOR))).json()
-    assert "InvalidInput" in parked["error"]
+    assert "InvalidInput: 评估费须由基金和个人分担" in parked["error"]
 
 
 async def test_whoever_has_nothing_but_a_fee_is_counted_again_from_the_facts_too(settlement: Settlement) -> None:

@@ -75,8 +75,15 @@ def _refuse_nonsense(events: Sequence[Event]) -> None:
             raise InvalidInput("服务数量须为正整数。", errors=[FieldError("items", "数量小于1")])
         if isinstance(event, PricesPublished) and any(price.price_fen < 0 for price in event.prices):
             raise InvalidInput("价格不能为负。", errors=[FieldError("prices", "价格小于0")])
-        if isinstance(event, AssessmentFee) and not 0 <= event.fund_fen == event.fee_fen - event.person_fen:
-            raise InvalidInput("评估费的两部分之和须等于评估费。", errors=[FieldError("fund_fen", "与评估费不符")])
+        if isinstance(event, AssessmentFee) and not _is_shared(event):
+            reason = "两部分都不能为负, 合计须等于评估费"
+            raise InvalidInput(
+                f"评估费须由基金和个人分担: {reason}; 请更正后重新上报。", errors=[FieldError("fund_fen", reason)]
+            )
+
+
+def _is_shared(fee: AssessmentFee) -> bool:
+    return min(fee.fund_fen, fee.person_fen) >= 0 and fee.fund_fen + fee.person_fen == fee.fee_fen
 
 
 async def _served(transaction: Transaction, organisations: list[UUID], pools: list[str]) -> set[UUID]:
