@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import date
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from changhu_common.events import Envelope, Event
@@ -45,6 +45,14 @@ async def test_the_same_receipt_under_another_event_is_booked_once(ledger: Runni
     await ledger.hear(fact)
     assert await balances(ledger, on="2026-12-31") == {"1003": 1086, "4001": -1086}
     assert not await rows(ledger, "SELECT FROM parked")
+
+
+async def test_a_payment_keeps_the_hash_that_it_had_before_payments_were_told_by_kind(ledger: Running) -> None:
+    old = payment(payment_id=UUID(int=1), organization_id=UUID(int=2))
+    await ledger.hear(old, old.model_copy(update={"payment_id": new_id(), "kind": "assessment"}))
+    care, fee = await rows(ledger, "SELECT facts_hash FROM journal ORDER BY sequence")
+    assert care.facts_hash.hex() == "76b96aee5fcaacf01df4e5588e8f75f2e56d7681639e6ef848cddd0739e1af22"
+    assert fee.facts_hash != care.facts_hash
 
 
 async def test_the_same_receipt_with_another_amount_is_parked_and_the_others_are_booked(ledger: Running) -> None:

@@ -2,11 +2,12 @@
 
 from datetime import UTC, date, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from changhu_common.events.budget import BudgetAnswer, BudgetExceeded, BudgetReleased, BudgetReserved
 from changhu_common.events.policy import PolicyValueApproved
+from changhu_common.events.settlement import StatementPart
 from changhu_common.ids import new_id
 from changhu_common.roles import Role
 from fund_ledger.usecases.reservations import Reservations
@@ -221,6 +222,21 @@ async def test_a_statement_told_again_is_reserved_once(ledger: Running) -> None:
     await ledger.hear(statement)
     assert await care(ledger) == (1_000, 600, 0, 400)
     assert len(await ledger.told(BudgetAnswer)) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "facts"),
+    [
+        ([part(600)], "0e06db4cb751a6a9ab8990bf201ede845aa7d8c82ea3d2022ac3bfa4e3ea66d6"),
+        ([], "bac25b79d6aa6a57218f3505e9b82f46e4aea6782a0bf030f9bc43a229736e56"),
+    ],
+)
+async def test_a_statement_keeps_the_hash_that_it_had_before_its_parts_were_told_by_kind(
+    ledger: Running, asked: list[StatementPart], facts: str
+) -> None:
+    await ledger.hear(approved(*asked, statement_id=UUID(int=1), organization_id=UUID(int=2)))
+    (kept,) = await rows(ledger, "SELECT facts_hash FROM reservation")
+    assert kept.facts_hash.hex() == facts
 
 
 async def test_a_statement_told_again_with_another_amount_is_parked(ledger: Running) -> None:

@@ -55,5 +55,6 @@ def journal_for(*, envelope: Envelope, rules: Mapping[str, PostingRule]) -> Jour
         source_event_id=envelope.id,
         happened_on=getattr(event, rule.happened_on),
         lines=lines,
-        facts_hash=digest({name: getattr(event, name) for name in rule.facts}),
+        # Without what has its default: a field that was added later makes no other fact of an old one.
+        facts_hash=digest(event.model_dump(include=set(rule.facts), exclude_defaults=True)),
     )

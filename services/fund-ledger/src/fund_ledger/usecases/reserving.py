@@ -121,7 +121,7 @@ async def _ask(transaction: Transaction, decisions: Sequence[StatementDecision])
     approved = [each for each in decisions if isinstance(each, StatementApproved)]
     rows = []
     for each in approved:
-        facts = digest(each.model_dump(mode="json"))
+        facts = _facts(each)
         if known.setdefault(each.statement_id, facts) not in (facts, None):
             raise KeyReused("这张结算单已按不同的金额申请过预算，不会重复占用。", statement_id=str(each.statement_id))
         rows.append(_row(each, status="waiting", facts_hash=facts))
@@ -135,6 +135,12 @@ async def _ask(transaction: Transaction, decisions: Sequence[StatementDecision])
         for part in each.parts
     )
     await reservations.ask(transaction.connection, _parts(parts))
+
+
+def _facts(said: StatementApproved) -> bytes:
+    """The hash of what a statement asks; a field that was added to its parts counts only where it says something."""
+    parts = [part.model_dump(mode="json", exclude_defaults=True) for part in said.parts]
+    return digest({**said.model_dump(mode="json"), "parts": parts})
 
 
 def _row(said: StatementDecision, *, status: str, facts_hash: bytes | None = None) -> dict[str, Any]:
