@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from changhu_common.events.enrollment import ContributionReceived
-from changhu_common.events.settlement import HandlingFeePaid, PaymentReversed, PaymentSettled
+from changhu_common.events.settlement import HandlingFeePaid, HandlingFeeReversed, PaymentReversed, PaymentSettled
 from changhu_common.ids import new_id
 from changhu_common.roles import Role
 from sqlalchemy import text
@@ -90,6 +90,13 @@ def handling_fee(fund_fen: int = 50_000, **said: Any) -> HandlingFeePaid:
             **said,
         }
     )
+
+
+def handling_fee_back(paid: HandlingFeePaid, **said: Any) -> HandlingFeeReversed:
+    """The bank sent this fee back on the next day."""
+    copied = ("payment_id", "statement_id", "organization_id", "pool", "county", "scheme", "period", "fund_fen")
+    usual = {"reversal_id": new_id(), "returned_on": date(2026, 7, 21), "bank_reference": "R-1"}
+    return HandlingFeeReversed(**{name: getattr(paid, name) for name in copied} | usual | said)
 
 
 async def rows(ledger: Running, statement: str, **params: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from changhu_common.roles import Role
 from tests.support.banks import Moved, registered
 from tests.support.banks import told as bank_told
 from tests.support.budgets import CARE, approved, executed, in_force, line, rejected, reservation
-from tests.support.ledgers import COUNTY, DAY, OTHER_COUNTY, POOL, assert_kept, handling_fee, rows
+from tests.support.ledgers import COUNTY, DAY, OTHER_COUNTY, POOL, assert_kept, handling_fee, handling_fee_back, rows
 from tests.support.running import Running
 
 FEES = "5401"
@@ -94,6 +94,28 @@ async def test_a_correction_below_zero_asks_for_nothing_and_frees_the_budget_whe
     assert (await reservation(ledger, back.statement_id))["status"] == "reserved"
     await ledger.hear(*paid(back))
     assert await spent(ledger) == {FEES: (0, 400)}
+
+
+async def test_a_fee_that_came_back_is_not_spent_and_whoever_waits_is_tried_again(ledger: Running) -> None:
+    await in_force(ledger, line(600, FEES))
+    fee, anew = approved(bears(500), bears(100, POOL, None)), approved(bears(600))
+    moved = paid(fee)
+    await ledger.hear(fee, *moved, anew)
+    assert (await reservation(ledger, anew.statement_id))["status"] == "waiting"
+    await ledger.hear(*(handling_fee_back(each) for each in moved))
+    assert (await reservation(ledger, anew.statement_id))["status"] == "reserved"
+    assert await spent(ledger) == {FEES: (600, 0)}
+    await assert_kept(ledger)
+
+
+async def test_the_banks_line_finds_all_of_a_fee_that_came_back(ledger: Running) -> None:
+    account = await registered(ledger)
+    moved = paid(approved(bears(700), bears(300, OTHER_COUNTY)))
+    await ledger.hear(*moved, *(handling_fee_back(each) for each in moved))
+    lines = [Moved(DAY, -1_000, reference="HF-1"), Moved(date(2026, 7, 21), 1_000, reference="R-1")]
+    await bank_told(ledger, account, lines)
+    answer: Any = await ledger.get(f"/pools/{POOL}/matches", ledger.token(Role.ACCOUNTANT))
+    assert [(each["rule"], len(each["entries"])) for each in answer.json()] == [("entries_of_reference", 2)] * 2
 
 
 async def test_the_banks_line_finds_all_that_one_transfer_paid(ledger: Running) -> None:

@@ -82,6 +82,11 @@ async def paid(settlement: Running, fee_id: str, reference: str = "HF-1") -> dic
     return dict(answer.json())
 
 
+async def send_back(settlement: Running, fee_id: str, returned_on: str = "2027-01-10") -> httpx.Response:
+    said = {"bank_reference": "R-1", "returned_on": returned_on, "reason": "户名不符"}
+    return await step(settlement, fee_id, "return", CASHIER, **said)
+
+
 async def told(settlement: Running) -> list[tuple[str, str | None, int]]:
     return [(each.county, each.scheme, each.fund_fen) for each in await settlement.told(HandlingFeePaid)]
 

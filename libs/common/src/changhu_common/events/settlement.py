@@ -139,6 +139,26 @@ class HandlingFeePaid(Event):
     pack_version: str
 
 
+class HandlingFeeReversed(Event):
+    """The bank sent a paid fee back (退汇): what a county and scheme bore of it is theirs again, in fen."""
+
+    TYPE = "handling_fee.reversed"
+    TOPIC = STATEMENT
+    KEY = "organization_id"
+
+    reversal_id: UUID
+    payment_id: UUID
+    statement_id: UUID
+    organization_id: UUID
+    pool: str
+    county: str
+    scheme: str | None = None
+    period: str
+    fund_fen: int
+    returned_on: date
+    bank_reference: str
+
+
 class RecoveryDecided(Event):
     """What an organisation owes is to be paid back (追回): its `statements` come to `amount_fen` below zero.
 
@@ -259,6 +279,7 @@ SETTLEMENT_EVENTS: tuple[type[Event], ...] = (
     StatementApproved,
     StatementRejected,
     HandlingFeePaid,
+    HandlingFeeReversed,
     RecoveryDecided,
     RecoveryCancelled,
     RecoveryReceived,

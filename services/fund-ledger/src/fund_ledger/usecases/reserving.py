@@ -24,6 +24,7 @@ from changhu_common.events.policy import PolicyValueApproved
 from changhu_common.events.settlement import (
     DepositForfeited,
     HandlingFeePaid,
+    HandlingFeeReversed,
     PaymentReversed,
     PaymentSettled,
     RecoveryReceived,
@@ -61,6 +62,7 @@ Through = Paying | RecoveryReceived
 MOVES = (
     PaymentSettled.TYPE,
     HandlingFeePaid.TYPE,
+    HandlingFeeReversed.TYPE,
     PaymentReversed.TYPE,
     RecoveryReceived.TYPE,
     DepositForfeited.TYPE,

@@ -1,4 +1,4 @@
-"""Fees of commissioned insurers over HTTP: entry, correction, review, approval, rejection, payment."""
+"""Fees of commissioned insurers over HTTP: entry, correction, review, approval, rejection, payment, return."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -12,6 +12,7 @@ from changhu_policies.shapes import ratio
 from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from settlement.api.returns import Return
 from settlement.api.statements import REFERENCE_CHARACTERS_MAX, TEXT_CHARACTERS_MAX, Payment, Rejection, Step
 from settlement.domain.handling_fee import FeePeriod, Method
 from settlement.usecases.handling_entry import Counted, HandlingEntry, Insurer
@@ -214,6 +215,20 @@ def handling_fees_router(entry: HandlingEntry, fees: HandlingFees) -> APIRouter:
             fee_id=fee_id,
             bank_reference=payment.bank_reference,
             paid_on=payment.paid_on,
+        )
+
+    @router.post("/{fee_id}/return")
+    async def record_return(
+        caller: Annotated[Caller, allow(Role.CASHIER)], asked: Asked, fee_id: UUID, said: Return
+    ) -> HandlingFeeView:
+        """Record that the bank sent the fee back (退汇)."""
+        return await fees.record_return(
+            caller=caller,
+            asked=asked,
+            fee_id=fee_id,
+            bank_reference=said.bank_reference,
+            returned_on=said.returned_on,
+            reason=said.reason,
         )
 
     return router

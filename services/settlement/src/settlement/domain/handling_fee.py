@@ -74,6 +74,13 @@ class NothingToPay(Refusal):
     title = "没有应付的经办服务费"
 
 
+class Corrected(Conflict):
+    """A correction holds the difference to this fee, so the fee cannot be undone by itself."""
+
+    code = "handling_fee.corrected"
+    title = "这笔经办服务费已有更正"
+
+
 class NotCorrectable(Conflict):
     """Only the last paid fee of a period is corrected, by one correction at a time."""
 

@@ -107,7 +107,7 @@ class ToRecover(Conflict):
 
 
 class NothingTransferred(Conflict):
-    """The statements were offset to nothing, so the bank has nothing to send back."""
+    """The statements were offset to nothing, or a fee was given back: the bank has nothing to send back."""
 
     code = "statement.nothing_transferred"
     title = "没有可退汇的款项"
@@ -191,8 +191,8 @@ def refuse_other_transfer(*, moved_fen: int, transfer_fen: int) -> None:
 
 def refuse_no_return(*, transfer_fen: int, paid_on: date, returned_on: date) -> None:
     """A bank sends back what was transferred (`transfer_fen` > 0), on that day or later."""
-    if transfer_fen == 0:
-        raise NothingTransferred("这次拨付相互抵扣后没有向银行付款，不会有退汇；请核对银行回单对应的结算单。")
+    if transfer_fen <= 0:
+        raise NothingTransferred("这次拨付没有向银行付款，不会有退汇；请核对银行回单对应的是哪一笔。")
     if returned_on < paid_on:
         raise InvalidInput(
             f"退汇日期不能早于拨付日期{paid_on}，请按银行回单填写。", errors=[FieldError("returned_on", "早于拨付日期")]

@@ -11,6 +11,7 @@ from changhu_common.scoped_rows import within
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from settlement.domain.steps import FREE
 from settlement.storage.budget import STANDING
 from settlement.storage.handling_tables import handling_fee, handling_fee_part
 from settlement.storage.tables import budget_answer
@@ -32,12 +33,12 @@ async def one(connection: AsyncConnection, *, fee_id: UUID, scope: Scope, locked
 
 
 async def standing(connection: AsyncConnection, *, account_id: UUID, days: DateRange) -> Found | None:
-    """The fee of one insurer in one pool that covers any of these days and was not rejected."""
+    """The fee of one insurer in one pool that covers any of these days and holds them still."""
     asked = (
         select(handling_fee.c.id, handling_fee.c.period)
         .where(
             handling_fee.c.account_id == account_id,
-            handling_fee.c.status != "rejected",
+            handling_fee.c.status.not_in(FREE),
             handling_fee.c.start <= days.end,
             handling_fee.c.end >= days.start,
         )
@@ -48,9 +49,9 @@ async def standing(connection: AsyncConnection, *, account_id: UUID, days: DateR
 
 
 async def correction_of(connection: AsyncConnection, fee_id: UUID) -> UUID | None:
-    """The correction of a fee that was not rejected."""
+    """The correction of a fee that was neither rejected nor returned."""
     return await connection.scalar(
-        select(handling_fee.c.id).where(handling_fee.c.corrects_id == fee_id, handling_fee.c.status != "rejected")
+        select(handling_fee.c.id).where(handling_fee.c.corrects_id == fee_id, handling_fee.c.status.not_in(FREE))
     )
 
 

@@ -48,19 +48,26 @@ handling_fee = Table(
     Column("status", Text, nullable=False),
     *(
         Column(f"{step}_{what}", kind)
-        for step in ("entered", "reviewed", "approved", "rejected", "paid")
+        for step in ("entered", "reviewed", "approved", "rejected", "paid", "returned")
         for what, kind in (("by", Text), ("at", DateTime(timezone=True)))
     ),
     Column("rejection_reason", Text),
     Column("bank_reference", Text),
     Column("paid_on", Date),
+    Column("return_reference", Text),
+    Column("returned_on", Date),
+    Column("return_reason", Text),
     CheckConstraint("due_fen >= 0", name="due_not_negative"),
     CheckConstraint('start <= "end"', name="period_in_order"),
     CheckConstraint("corrects_id IS NOT NULL OR fund_fen = due_fen", name="only_a_correction_differs"),
     CheckConstraint("(corrects_id IS NULL) = (correction_reason IS NULL)", name="correction_with_reason"),
     CheckConstraint("deduction IS NULL OR performance IS NOT NULL", name="deduction_with_performance"),
     CheckConstraint(
-        "(status = 'paid') = (paid_on IS NOT NULL AND bank_reference IS NOT NULL)", name="paid_with_reference"
+        "(status IN ('paid', 'returned')) = (num_nonnulls(paid_on, bank_reference) = 2)", name="paid_with_reference"
+    ),
+    CheckConstraint(
+        "(status = 'returned') = (num_nonnulls(returned_on, return_reference, return_reason) = 3)",
+        name="returned_with_reference",
     ),
     CheckConstraint(
         "reviewed_by <> entered_by AND approved_by NOT IN (entered_by, reviewed_by)"
@@ -74,7 +81,7 @@ Index(
     "uq_handling_fee_corrects_id",
     handling_fee.c.corrects_id,
     unique=True,
-    postgresql_where=text("status <> 'rejected'"),
+    postgresql_where=text("status NOT IN ('rejected', 'returned')"),
 )
 
 # What a county and scheme has of the basis, what it bears of the period, and what of that this fee moves.

@@ -112,6 +112,10 @@ class HandlingEntry:
         """Enter what a paid fee should have been (经办服务费更正): the difference goes through every step."""
         async with self._database.change(asked) as transaction:
             wrong = await hold(transaction, caller, fee_id)
+            if wrong.status == "returned":
+                raise NotCorrectable(
+                    "这笔费用已退汇，请重新录入该期间；退汇的是更正时，请对原费用再作更正。", current=wrong.status
+                )
             if wrong.status != "paid":
                 raise NotCorrectable("这笔费用尚未拨付；请退回后重新录入。", current=wrong.status)
             if later := await handling_fees.correction_of(transaction.connection, fee_id):

@@ -9,14 +9,21 @@ from uuid import UUID
 
 from changhu_common.database import AskedChange, AuditEntry, Database, Transaction
 from changhu_common.errors import NotFound
-from changhu_common.events.settlement import HandlingFeePaid, StatementApproved, StatementPart, StatementRejected
+from changhu_common.events.settlement import (
+    HandlingFeePaid,
+    HandlingFeeReversed,
+    StatementApproved,
+    StatementPart,
+    StatementRejected,
+)
 from changhu_common.ids import named_id
 from changhu_common.periods import Month, day_of
 from changhu_common.roles import Caller
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from settlement.domain.budget import refuse_unless_reserved
-from settlement.domain.steps import Doing, Step, refuse_strange_day, refuse_unless_allowed
+from settlement.domain.handling_fee import Corrected
+from settlement.domain.steps import Doing, Step, refuse_no_return, refuse_strange_day, refuse_unless_allowed
 from settlement.storage import accounts, handling_fees
 from settlement.storage.handling_fees import Found
 from settlement.usecases.handling_views import HandlingFeeDetail, HandlingFeeView, fee_detail, fee_view
@@ -93,6 +100,29 @@ class HandlingFees:
                     _tell_paid(transaction, fee, part, bank_reference=bank_reference, paid_on=paid_on)
             return transaction.answer(await _end(transaction, fee, "payment", done))
 
+    async def record_return(
+        self, *, caller: Caller, asked: AskedChange, fee_id: UUID, bank_reference: str, returned_on: date, reason: str
+    ) -> HandlingFeeView:
+        """Record that the bank sent a paid fee back (退汇): its period is free, or what it corrects stands again."""
+        async with self._database.change(asked) as transaction:
+            fee = await _begin(transaction, caller, fee_id, "return")
+            refuse_strange_day(returned_on, today=day_of(transaction.now), field="returned_on")
+            refuse_no_return(transfer_fen=fee.fund_fen, paid_on=fee.paid_on, returned_on=returned_on)
+            if later := await handling_fees.correction_of(transaction.connection, fee_id):
+                raise Corrected("请先退回该更正再登记退汇；更正已拨付的，由两名会计手工记账。", fee_id=str(later))
+            done = {
+                "status": "returned",
+                "returned_by": caller.subject,
+                "returned_at": transaction.now,
+                "returned_on": returned_on,
+                "return_reference": bank_reference,
+                "return_reason": reason,
+            }
+            for part in await handling_fees.parts(transaction.connection, fee_id):
+                if part.fund_fen:
+                    _tell_reversed(transaction, fee, part, bank_reference=bank_reference, returned_on=returned_on)
+            return transaction.answer(await _end(transaction, fee, "return", done))
+
     async def one(self, *, caller: Caller, fee_id: UUID) -> HandlingFeeDetail:
         async with self._database.read() as connection:
             fee = await find(connection, caller, fee_id)
@@ -149,19 +179,38 @@ def _decided(transaction: Transaction, fee: Found) -> dict[str, Any]:
 
 
 def _tell_paid(transaction: Transaction, fee: Found, part: Found, *, bank_reference: str, paid_on: date) -> None:
-    payment_id = named_id("settlement.handling-fee-payment", fee.id, part.county, part.scheme)
     paid = HandlingFeePaid(
-        payment_id=payment_id,
-        statement_id=fee.id,
-        organization_id=fee.organization_id,
-        pool=fee.pool,
-        county=part.county,
-        scheme=part.scheme or None,
-        period=fee.period,
-        fund_fen=part.fund_fen,
+        **_payment(fee, part),
         paid_on=paid_on,
         bank_reference=bank_reference,
         corrects_statement_id=fee.corrects_id,
         pack_version=fee.pack_version,
     )
-    transaction.emit(paid, event_id=named_id("settlement.handling-fee-paid", payment_id))
+    transaction.emit(paid, event_id=named_id("settlement.handling-fee-paid", paid.payment_id))
+
+
+def _tell_reversed(
+    transaction: Transaction, fee: Found, part: Found, *, bank_reference: str, returned_on: date
+) -> None:
+    payment = _payment(fee, part)
+    reversed_ = HandlingFeeReversed(
+        **payment,
+        reversal_id=named_id("settlement.handling-fee-reversal", payment["payment_id"]),
+        returned_on=returned_on,
+        bank_reference=bank_reference,
+    )
+    transaction.emit(reversed_, event_id=named_id("settlement.handling-fee-reversed", reversed_.payment_id))
+
+
+def _payment(fee: Found, part: Found) -> dict[str, Any]:
+    """What is told of a fee's part when it is paid, and when that comes back."""
+    return {
+        "payment_id": named_id("settlement.handling-fee-payment", fee.id, part.county, part.scheme),
+        "statement_id": fee.id,
+        "organization_id": fee.organization_id,
+        "pool": fee.pool,
+        "county": part.county,
+        "scheme": part.scheme or None,
+        "period": fee.period,
+        "fund_fen": part.fund_fen,
+    }

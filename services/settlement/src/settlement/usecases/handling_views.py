@@ -60,6 +60,10 @@ class HandlingFeeView:
     paid_by: str | None
     paid_on: date | None
     bank_reference: str | None
+    returned_by: str | None
+    returned_on: date | None
+    return_reference: str | None
+    return_reason: str | None
     budget: BudgetStanding | None
 
 
