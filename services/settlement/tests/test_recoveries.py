@@ -1,6 +1,7 @@
 """What an organisation owes and nothing is left to offset comes back as money, by three people and to the fen."""
 
 import asyncio
+from datetime import date
 from typing import Any
 
 import httpx
@@ -17,11 +18,13 @@ from services.settlement.tests.settlement_story import (
     CASHIER,
     COUNTY,
     ENTRY,
+    POOL,
     REVIEW,
     Settlement,
     again,
     at,
     deployed,
+    designated,
     graded,
     insured,
     visit,
@@ -218,6 +221,19 @@ async def test_only_what_is_approved_and_owed_is_recovered(settlement: Settlemen
     assert code_of(await step(settlement, recovery_id, "approval", APPROVAL)) == (409, "statement.awaits_budget")
     await settlement.budget(closed)
     assert (await step(settlement, recovery_id, "approval", APPROVAL)).status_code == 200
+
+
+async def test_what_is_owed_is_recovered_for_the_pool_of_its_statements_wherever_the_organisation_is_now(
+    settlement: Settlement,
+) -> None:
+    statement_id = await owed(settlement)
+    moved = {"agreement_id": new_id(), "pool": "210200", "county": "210203", "start": date(2026, 9, 1)}
+    await settlement.hear(designated(settlement.organisation, **moved))
+    body = {"organization_id": str(settlement.organisation), "statements": [statement_id], "reason": "协议已终止"}
+    for region, status in (("210200", 404), (POOL, 201)):
+        entered = await settlement.running.post("/recoveries", settlement.who(ENTRY, region=region), body)
+        assert entered.status_code == status, entered.text
+    assert (entered.json()["pool"], entered.json()["county"]) == (POOL, COUNTY)
 
 
 async def test_an_organisation_that_is_owed_owes_nothing(settlement: Settlement) -> None:

@@ -8,7 +8,15 @@ import pytest
 from changhu_common.money import spread
 from hypothesis import given
 from hypothesis import strategies as st
-from settlement.domain.recovery import ExceedsOpen, Part, divided, open_fen, parts_of
+from settlement.domain.recovery import (
+    ExceedsOpen,
+    Part,
+    SeveralPools,
+    divided,
+    open_fen,
+    parts_of,
+    refuse_several_pools,
+)
 
 AMOUNTS = st.integers(-5_000_000, 5_000_000)
 
@@ -91,3 +99,9 @@ def test_payments_that_come_to_nothing_are_settled_with_another_part_of_their_st
         (statement, 500, 3),
         (other, 300, 4),
     ]
+
+
+def test_what_is_owed_to_the_funds_of_several_pools_is_not_one_recovery() -> None:
+    refuse_several_pools({"211100"})
+    with pytest.raises(SeveralPools):
+        refuse_several_pools({"211100", "330300"})

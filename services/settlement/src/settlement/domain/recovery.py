@@ -34,6 +34,13 @@ class NothingOwed(Refusal):
     title = "没有应追回的金额"
 
 
+class SeveralPools(Refusal):
+    """The statements are of several pools, each of which recovers what is owed to its own fund."""
+
+    code = "recovery.several_pools"
+    title = "结算单分属不同统筹区"
+
+
 class StatementNotOpen(Conflict):
     """A statement is not approved, or stands in another recovery."""
 
@@ -162,6 +169,11 @@ def refuse_nothing_owed(totals_fen: Collection[int]) -> None:
             "所列结算单合计须为应收回（小于零），且不含合计为零的结算单；其余结算单请照常办理拨付或抵扣。",
             total_fen=sum(totals_fen),
         )
+
+
+def refuse_several_pools(pools: Collection[str]) -> None:
+    if len(pools) > 1:
+        raise SeveralPools("所列结算单分属不同统筹区的基金，请按统筹区分别录入追回。", pools=sorted(pools))
 
 
 def refuse_past_term(due_on: date | None, *, today: date) -> None:

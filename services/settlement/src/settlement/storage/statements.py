@@ -206,16 +206,14 @@ async def approved(connection: AsyncConnection, organization_id: UUID, *, locked
 
 
 async def listed(
-    connection: AsyncConnection, statement_ids: Sequence[UUID], *, organization_id: UUID
+    connection: AsyncConnection, statement_ids: Sequence[UUID], *, organization_id: UUID, scope: Scope | None = None
 ) -> Sequence[Found]:
-    """Those of these statements that are the organisation's, oldest first, locked."""
-    return (
-        await connection.execute(
-            _STATEMENTS.where(statement.c.id.in_(statement_ids), statement.c.organization_id == organization_id)
-            .order_by(statement.c.id)
-            .with_for_update(of=statement)
-        )
-    ).all()
+    """Those of these statements that are the organisation's, and in scope where one is given, oldest first, locked."""
+    where = [statement.c.id.in_(statement_ids), statement.c.organization_id == organization_id]
+    if scope is not None:
+        where.append(within(scope, region=statement.c.county, organisation=statement.c.organization_id))
+    asked = _STATEMENTS.where(*where).order_by(statement.c.id).with_for_update(of=statement)
+    return (await connection.execute(asked)).all()
 
 
 async def of_transfer(connection: AsyncConnection, transfer_id: UUID) -> Sequence[Found]:

@@ -29,6 +29,7 @@ from settlement.domain.recovery import (
     refuse_nothing_owed,
     refuse_past_term,
     refuse_same_person,
+    refuse_several_pools,
     refuse_wrong_status,
 )
 from settlement.domain.steps import STATUSES
@@ -60,13 +61,13 @@ class Recoveries:
         """Enter that what these statements come to is to be paid back (录入)."""
         async with self._database.change(asked) as transaction:
             connection = transaction.connection
-            home = await statements.organisation(connection, organization_id=organization_id, scope=caller.scope)
-            if home is None:
-                raise NotFound("没有这个定点机构，或不在您的权限范围内。")
             await accounts.hold(connection, [accounts.account_of_statements(organization_id)])
-            heads = await statements.listed(connection, statement_ids, organization_id=organization_id)
+            heads = await statements.listed(
+                connection, statement_ids, organization_id=organization_id, scope=caller.scope
+            )
             if len(heads) < len(set(statement_ids)):
-                raise NotFound("所列结算单中有的不存在，或不属于该机构。")
+                raise NotFound("所列结算单中有的不存在、不属于该机构，或不在您的权限范围内。")
+            refuse_several_pools({each.pool for each in heads})
             _refuse_not_open(heads)
             if other := await recoveries.held(connection, statement_ids):
                 raise StatementNotOpen("所列结算单已在另一笔追回中，请先办理那一笔。", recovery_id=str(other))
@@ -75,8 +76,9 @@ class Recoveries:
             row = {
                 "id": new_id(),
                 "organization_id": organization_id,
-                "pool": home.pool,
-                "county": home.county,
+                # Of what is owed, wherever the organisation belongs by now.
+                "pool": heads[-1].pool,
+                "county": heads[-1].county,
                 "status": "entered",
                 "amount_fen": -sum(each.fund_fen for each in heads),
                 "reason": reason,
