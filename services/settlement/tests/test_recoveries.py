@@ -186,6 +186,33 @@ async def test_two_take_it_back_while_nothing_came_in(settlement: Settlement) ->
     assert (await enter(settlement, statement_id)).status_code == 201
 
 
+async def test_what_one_asks_to_take_back_another_may_let_stand(settlement: Settlement) -> None:
+    recovery_id = await decided(settlement, await owed(settlement))
+    path, reason = "cancellation/rejection", {"reason": "不再有服务可抵扣"}
+    early = await step(settlement, recovery_id, path, APPROVAL, **reason)
+    assert code_of(early) == (409, "recovery.cancellation_not_asked")
+    await step(settlement, recovery_id, "cancellation", REVIEW, reason="可在下月抵扣")
+    asker = settlement.who(APPROVAL, subject=f"{REVIEW}@211100")
+    own = await settlement.running.post(f"/recoveries/{recovery_id}/{path}", asker, reason)
+    assert code_of(own) == (403, "post.not_separated")
+    await receive(settlement, recovery_id, 1)
+    stands = (await step(settlement, recovery_id, path, APPROVAL, **reason)).json()
+    assert (stands["status"], stands["cancellation_asked_by"]) == ("decided", None)
+    assert stands["cancellation_rejection_reason"] == "不再有服务可抵扣"
+    approved = await step(settlement, recovery_id, "cancellation/approval", APPROVAL)
+    assert code_of(approved) == (409, "recovery.cancellation_not_asked")
+
+
+async def test_a_cancellation_that_was_rejected_may_be_asked_again(settlement: Settlement) -> None:
+    recovery_id = await decided(settlement, await owed(settlement))
+    await step(settlement, recovery_id, "cancellation", REVIEW, reason="可在下月抵扣")
+    await step(settlement, recovery_id, "cancellation/rejection", APPROVAL, reason="请写明依据")
+    again_ = (await step(settlement, recovery_id, "cancellation", REVIEW, reason="下月有结算单")).json()
+    assert (again_["cancellation_reason"], again_["cancellation_rejected_by"]) == ("下月有结算单", None)
+    done = await step(settlement, recovery_id, "cancellation/approval", APPROVAL)
+    assert done.json()["status"] == "cancelled"
+
+
 async def test_it_cannot_be_taken_back_once_money_came_in(settlement: Settlement) -> None:
     recovery_id = await decided(settlement, await owed(settlement))
     await step(settlement, recovery_id, "cancellation", REVIEW, reason="有误")

@@ -115,6 +115,13 @@ def recoveries_router(recoveries: Recoveries, receipts: RecoveryReceipts) -> API
         """Take it back (批准撤销)."""
         return await recoveries.approve_cancellation(caller=caller, asked=asked, recovery_id=recovery_id)
 
+    @router.post("/recoveries/{recovery_id}/cancellation/rejection")
+    async def reject_cancellation(caller: Approval, asked: Asked, recovery_id: UUID, said: Rejection) -> RecoveryView:
+        """Let it stand (退回撤销申请)."""
+        return await recoveries.reject_cancellation(
+            caller=caller, asked=asked, recovery_id=recovery_id, reason=said.reason
+        )
+
     @router.post("/recoveries/{recovery_id}/receipts", status_code=201)
     async def receive(caller: Cashier, asked: Asked, recovery_id: UUID, said: Receipt) -> RecoveryView:
         """Record money that came in (收款), of all that is open or of a part of it."""

@@ -77,10 +77,10 @@ class CancellationAsked(Conflict):
 
 
 class CancellationNotAsked(Conflict):
-    """Nobody has asked to take the recovery back."""
+    """Nobody asks to take the recovery back."""
 
     code = "recovery.cancellation_not_asked"
-    title = "没有待批准的撤销申请"
+    title = "没有待办理的撤销申请"
 
 
 class ReceiptReversed(Conflict):
@@ -194,11 +194,11 @@ def refuse_same_person(subject: str, done_by: Collection[str | None]) -> None:
 
 
 def refuse_cancelling(*, subject: str, asked_by: str | None) -> None:
-    """A cancellation is asked by one and approved by another."""
+    """A cancellation is asked by one, and approved or rejected by another."""
     if asked_by is None:
-        raise CancellationNotAsked("请先由另一人提出撤销申请并写明原因。")
+        raise CancellationNotAsked("没有待办理的撤销申请；需要撤销的，请先由另一人提出申请并写明原因。")
     if subject == asked_by:
-        raise PostsNotSeparated("提出撤销的人不能批准自己的申请，请由另一人办理。")
+        raise PostsNotSeparated("提出撤销的人不能批准或退回自己的申请，请由另一人办理。")
 
 
 def refuse_money_came_in(parts: Iterable[Part]) -> None:

@@ -36,11 +36,12 @@ recovery = Table(
     Column("due_on", Date),
     *(
         Column(f"{step}_{what}", kind)
-        for step in ("entered", "approved", "rejected", "cancellation_asked", "cancelled")
+        for step in ("entered", "approved", "rejected", "cancellation_asked", "cancellation_rejected", "cancelled")
         for what, kind in (("by", Text), ("at", DateTime(timezone=True)))
     ),
     Column("rejection_reason", Text),
     Column("cancellation_reason", Text),
+    Column("cancellation_rejection_reason", Text),
     CheckConstraint("amount_fen > 0", name="something_owed"),
 )
 

@@ -40,6 +40,10 @@ from settlement.usecases.views import budget_of
 
 RECOVERIES_PER_PAGE_MAX = 500
 
+# Of the steps of a cancellation the last one stands; the audit keeps the others.
+_NOT_ASKED = dict.fromkeys(("cancellation_asked_by", "cancellation_asked_at", "cancellation_reason"))
+_NOT_REJECTED = dict.fromkeys(("cancellation_rejected_by", "cancellation_rejected_at", "cancellation_rejection_reason"))
+
 
 class Recoveries:
     """Recoveries (追回): the decision, and what is asked of them."""
@@ -134,9 +138,21 @@ class Recoveries:
             refuse_wrong_status(head.status, "decided")
             await _refuse_money_came_in(transaction, recovery_id)
             if head.cancellation_asked_by is not None:
-                raise CancellationAsked("撤销已有人申请，请由另一人批准。", asked_by=head.cancellation_asked_by)
+                raise CancellationAsked("撤销已有人申请，请由另一人批准或退回。", asked_by=head.cancellation_asked_by)
             by = {"cancellation_asked_by": caller.subject, "cancellation_asked_at": transaction.now}
-            return await _end(transaction, caller, head, "cancellation", {**by, "cancellation_reason": reason})
+            done = {**_NOT_REJECTED, **by, "cancellation_reason": reason}
+            return await _end(transaction, caller, head, "cancellation", done)
+
+    async def reject_cancellation(
+        self, *, caller: Caller, asked: AskedChange, recovery_id: UUID, reason: str
+    ) -> RecoveryView:
+        """Let it stand (退回撤销申请), also where money came in meanwhile; it may be asked again."""
+        async with self._database.change(asked) as transaction:
+            head = await begin(transaction, caller, recovery_id)
+            refuse_cancelling(subject=caller.subject, asked_by=head.cancellation_asked_by)
+            by = {"cancellation_rejected_by": caller.subject, "cancellation_rejected_at": transaction.now}
+            done = {**_NOT_ASKED, **by, "cancellation_rejection_reason": reason}
+            return await _end(transaction, caller, head, "cancellation rejection", done)
 
     async def approve_cancellation(self, *, caller: Caller, asked: AskedChange, recovery_id: UUID) -> RecoveryView:
         """Take it back (撤销): its statements are carried and offset again."""

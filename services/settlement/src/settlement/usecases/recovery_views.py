@@ -15,7 +15,10 @@ Found = Row[*tuple[object, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryView:
-    """A recovery (追回). `due_on` is the term, where one was set, and `overdue_days` count from it."""
+    """A recovery (追回). `due_on` is the term, where one was set, and `overdue_days` count from it.
+
+    A cancellation that was rejected is asked no longer; who rejected it and why stands until one is asked again.
+    """
 
     recovery_id: UUID
     organization_id: UUID
@@ -36,6 +39,8 @@ class RecoveryView:
     rejection_reason: str | None
     cancellation_asked_by: str | None
     cancellation_reason: str | None
+    cancellation_rejected_by: str | None
+    cancellation_rejection_reason: str | None
     cancelled_by: str | None
 
 
