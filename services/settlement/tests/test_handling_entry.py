@@ -102,6 +102,16 @@ async def test_an_amount_of_a_year_is_due_only_for_months_in_which_the_insurance
     assert (await answered("2022-Q3")).json()["fee"]["due_fen"] == 300
 
 
+async def test_a_month_in_which_the_rate_begins_is_booked_by_hand(settlement: Running) -> None:
+    await settlement.hear(supplied("handling.fee_fixed_fen", 1_200, start=date(2026, 6, 25)))
+    told = {}
+    for period in ("2026-Q2", "2026-06"):
+        refused = await enter(settlement, fee(row(1), method="fixed", period=period))
+        assert code(refused) == (422, "handling_fee.rate_changes")
+        told[period] = refused.json()["detail"].split("；")[-1]
+    assert told == {"2026-Q2": "请按季度或月份分期录入。", "2026-06": "该月按协议约定的金额由会计记账。"}
+
+
 async def test_a_share_is_due_for_a_period_in_which_the_insurance_came_into_force(settlement: Running) -> None:
     await settlement.hear(supplied(pool=WENZHOU, start=date(2022, 6, 25)))
     first = fee(row(100_000_000), period="2022") | {"pool": WENZHOU}

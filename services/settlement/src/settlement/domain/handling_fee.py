@@ -206,8 +206,9 @@ def refuse_period_not_over(period: FeePeriod, *, today: date) -> None:
 def refuse_rate_changes(value: Value, period: FeePeriod, *, in_force: date) -> None:
     """RateChanges where the rate of the period's last day does not hold from its first day in force on."""
     if value.start > max(period.first.first, in_force):
+        what_to_do = "请按季度或月份分期录入" if period.months > 1 else "该月按协议约定的金额由会计记账"
         raise RateChanges(
-            f"{value.title}自{value.start}起才是现行标准，{period.text}内有两个标准；请按季度或月份分期录入。",
+            f"{value.title}自{value.start}起才是现行标准，不适用于{period.text}的全部日子；{what_to_do}。",
             parameter=value.parameter,
             since=value.start.isoformat(),
         )
