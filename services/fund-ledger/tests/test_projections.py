@@ -140,6 +140,7 @@ async def test_what_keeps_it_from_being_made_is_told(projecting: Running) -> Non
         ({"assumptions": assumptions(rates={})}, "rates.base_growth"),
         ({"years": 2}, "years"),
         ({"first_year": 2030}, "first_year"),
+        ({"first_year": 0}, "first_year"),
         ({"on": "2026-08-21"}, "on"),
     ],
 )

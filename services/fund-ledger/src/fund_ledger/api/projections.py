@@ -74,7 +74,8 @@ def projections_router(projections: Projections, clock: Clock) -> APIRouter:
     async def ask(caller: Accountant, asked: Asked, pool: str, new: NewProjection) -> ProjectionView:
         """Ask for a projection (基金收支测算); it is made meanwhile."""
         on = new.on or clock.today()
-        wanted = ProjectionAsked(pool=pool, on=on, first_year=new.first_year or on.year + 1, years=new.years)
+        first_year = on.year + 1 if new.first_year is None else new.first_year
+        wanted = ProjectionAsked(pool=pool, on=on, first_year=first_year, years=new.years)
         return await projections.ask(caller=caller, asked=asked, wanted=wanted, said=new.assumptions)
 
     @router.get("/pools/{pool}/projections")
