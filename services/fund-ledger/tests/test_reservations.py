@@ -305,6 +305,11 @@ async def test_a_payment_that_nothing_was_reserved_for_is_booked_and_counts(ledg
     assert await care(ledger) == (1_000, 0, 300, 700)
 
 
+async def test_no_statement_has_a_status_that_there_is_not(ledger: Running) -> None:
+    refused = await ledger.get("/pools/211100/reservations", ledger.token(Role.AUDITOR), status="approved")
+    assert (refused.status_code, refused.json()["code"]) == (422, "input.invalid")
+
+
 async def test_an_unknown_statement_is_not_found(ledger: Running) -> None:
     answer = await ledger.get(f"/reservations/{uuid4()}", ledger.token(Role.AUDITOR))
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")

@@ -300,6 +300,15 @@ async def test_an_accounts_last_statement_is_not_voided_by_one_person_alone(ledg
     assert (await void(ledger, last)).status_code == 200
 
 
+async def test_a_closed_accounts_place_stays_its_own_so_that_its_closing_can_be_taken_back(ledger: Running) -> None:
+    account_id = await registered(ledger)
+    await told(ledger, account_id, EMPTIED, until=LATER)
+    assert (await closing(ledger, account_id, "2026-07-20")).status_code == 200
+    divided = await register(ledger, number=OTHER_NUMBER, county=COUNTY)
+    assert code(divided) == (409, "bank_account.place_divided")
+    assert (await reopening(ledger, account_id, by="li")).json()["until"] is None
+
+
 async def test_a_closing_of_a_closed_month_is_not_taken_back(ledger: Running) -> None:
     account_id = await registered(ledger)
     await told(ledger, account_id, [], until=LATER)
