@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from changhu_common.reasons import reason_of
+from changhu_common.requests import MonthText
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
 
 
@@ -22,6 +23,7 @@ class Body(BaseModel):
     held: dict[str, int] = {}
     flag: bool = True
     day: date = date(2026, 7, 1)
+    month: MonthText = "2026-07"
     moment: datetime | None = None
     aware: AwareDatetime | None = None
     key: UUID | None = None
@@ -50,6 +52,7 @@ def reasons(said: Any, model: type[BaseModel] = Body) -> list[str]:
         {"word": "a"}, {"word": "abcd"}, {"word": 1}, {"shape": "b"}, {"choice": "c"}, {"many": []},
         {"many": [1, 2, 3]}, {"many": 1},
         {"held": 1}, {"flag": "maybe"}, {"flag": []}, {"day": "2026-13-01"}, {"day": []}, {"day": "2026-07-01T09:00"},
+        {"month": "2026-7"}, {"month": "0000-01"}, {"month": "9999-12"},
         {"moment": "noon"}, {"moment": []}, {"aware": "2026-07-01T09:00:00"}, {"key": "x"}, {"key": 1}, {"colour": 1},
         7,
     ],

@@ -213,12 +213,22 @@ async def test_what_comes_again_is_a_draft_of_every_month_once(ledger: Running) 
     assert (await approve(ledger, drafts[0], by="zhang")).json()["code"] == "journal.same_person"
 
 
-@pytest.mark.parametrize("months", [("2026-09", "2026-08"), ("2026-01", "2036-01"), ("2026-1", "2026-02")])
-async def test_what_never_comes_or_never_ends_is_refused(ledger: Running, months: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("months", "reason"),
+    [
+        (("2026-09", "2026-08"), "起止月份须为 1 至 120 个月"),
+        (("2026-01", "2036-01"), "起止月份须为 1 至 120 个月"),
+        (("2026-1", "2026-02"), "须为月份, 如 2026-07"),
+        (("2026-01", "0000-01"), "须为月份, 如 2026-07"),
+        (("2026-01", "9999-12"), "不能晚于 2199-12"),
+    ],
+)
+async def test_what_never_comes_or_never_ends_is_refused(ledger: Running, months: tuple[str, str], reason: str) -> None:
     body = journal() | {"day_of_month": 31, "first_month": months[0], "last_month": months[1]}
     del body["happened_on"]
     refused = await ledger.post(f"/pools/{POOL}/recurring", ledger.token(Role.ACCOUNTANT), body)
     assert (refused.status_code, refused.json()["code"]) == (422, "input.invalid")
+    assert [each["reason"] for each in refused.json()["errors"]] == [reason]
 
 
 async def test_what_comes_again_begins_in_no_month_that_is_closed(ledger: Running) -> None:

@@ -19,6 +19,9 @@ from changhu_common.roles import Caller
 KEY_CHARACTERS_MAX = 200
 KEY_DESCRIPTION = "每个新请求一个, 重发时不变"
 
+# What is asked for beyond it is a slip of the keyboard, and a calendar's very last month has none after it.
+LAST_MONTH = Month(2199, 12)
+
 
 class KeyMissing(Refusal):
     """The request has no usable Idempotency-Key."""
@@ -71,7 +74,12 @@ Asked = Annotated[AskedChange, Depends(_asked)]
 
 
 def _is_month(text: str) -> str:
-    Month.parse(text)
+    try:
+        month = Month.parse(text)
+    except ValueError:
+        raise ValueError("须为月份, 如 2026-07") from None
+    if month > LAST_MONTH:
+        raise ValueError(f"不能晚于 {LAST_MONTH}")
     return text
 
 
