@@ -15,7 +15,9 @@ from changhu_common.events.settlement import (
     PaymentReversed,
     PaymentSettled,
     RecoveryReceived,
+    RecoveryWrittenOff,
     StatementApproved,
+    WrittenOff,
 )
 from changhu_common.ids import new_id
 
@@ -151,6 +153,41 @@ async def test_what_was_taken_back_waits_where_others_are_before_it(ledger: Runn
     await ledger.hear(came_in(first, -100, payments=1))
     assert (await reservation(ledger, first.statement_id))["status"] == "settled"
     assert await care(ledger) == (100, 100, 100, -100)
+
+
+def given_up(statement: StatementApproved, *parts: tuple[str, int]) -> RecoveryWrittenOff:
+    """What is open in these counties will not come in."""
+    said: dict[str, Any] = {"statement_id": statement.statement_id, "category": "employee", "payments": 1}
+    return RecoveryWrittenOff(
+        recovery_id=new_id(),
+        organization_id=statement.organization_id,
+        pool=POOL,
+        amount_fen=sum(fen for _, fen in parts),
+        written_off_on=date(2026, 7, 20),
+        parts=tuple(WrittenOff(county=county, fund_fen=fen, **said) for county, fen in parts),
+    )
+
+
+async def test_what_is_written_off_of_a_recovery_is_held_no_longer_and_moves_no_money(ledger: Running) -> None:
+    await in_force(ledger, line(1_000))
+    spent, owed, waits = approved(900), approved(part(-600), part(100, county=OTHER_COUNTY)), approved(150)
+    await ledger.hear(spent, paid(spent), owed, came_in(owed, 240), came_in(owed, -40, county=OTHER_COUNTY), waits)
+    assert (await reservation(ledger, waits.statement_id))["status"] == "waiting"
+    await ledger.hear(given_up(owed, (COUNTY, 360), (OTHER_COUNTY, -60)))
+    assert (await reservation(ledger, owed.statement_id))["status"] == "settled"
+    assert (await reservation(ledger, waits.statement_id))["status"] == "reserved"
+    assert await care(ledger) == (1_000, 150, 700, 150)
+    assert await balances(ledger, on="2026-12-31") == {"1003": -700, "5001": 700}
+
+
+async def test_a_write_off_told_twice_and_before_its_statement_ends_it(ledger: Running) -> None:
+    await in_force(ledger, line(1_000))
+    owed = approved(part(-600), part(100, county=OTHER_COUNTY))
+    end = given_up(owed, (COUNTY, 360), (OTHER_COUNTY, -60))
+    for event in (end, came_in(owed, 240), end, owed, came_in(owed, -40, county=OTHER_COUNTY), owed):
+        await ledger.hear(event)
+    assert (await reservation(ledger, owed.statement_id))["status"] == "settled"
+    assert await care(ledger) == (1_000, 0, -200, 1_200)
 
 
 async def test_a_recovery_is_booked_in_its_counties_and_matches_one_receipt(ledger: Running) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from changhu_common.events.care import ServiceVoided
-from changhu_common.events.settlement import RecoveryCancelled, RecoveryDecided, RecoveryReceived
+from changhu_common.events.settlement import RecoveryCancelled, RecoveryDecided, RecoveryReceived, RecoveryWrittenOff
 from changhu_common.ids import new_id
 from changhu_common.roles import Role
 from sqlalchemy import text
@@ -219,6 +219,62 @@ async def test_it_cannot_be_taken_back_once_money_came_in(settlement: Settlement
     await receive(settlement, recovery_id, 1)
     refused = await step(settlement, recovery_id, "cancellation/approval", APPROVAL)
     assert code_of(refused) == (409, "recovery.money_came_in")
+
+
+async def test_two_write_off_what_will_not_come_in_and_nothing_offsets_it(settlement: Settlement) -> None:
+    statement_id = await owed(settlement)
+    recovery_id = await decided(settlement, statement_id)
+    await receive(settlement, recovery_id, 3_000)
+    early = await step(settlement, recovery_id, "write-off/approval", APPROVAL)
+    assert code_of(early) == (409, "recovery.write_off_not_asked")
+    await step(settlement, recovery_id, "write-off", REVIEW, reason="机构破产，余款无法收回")
+    twice = await step(settlement, recovery_id, "write-off", ENTRY, reason="破产")
+    assert code_of(twice) == (409, "recovery.write_off_asked")
+    own = await settlement.running.post(
+        f"/recoveries/{recovery_id}/write-off/approval", settlement.who(APPROVAL, subject=f"{REVIEW}@211100"), {}
+    )
+    assert code_of(own) == (403, "post.not_separated")
+    done = (await step(settlement, recovery_id, "write-off/approval", APPROVAL)).json()
+    assert (done["status"], done["received_fen"], done["written_off_fen"], done["open_fen"]) == (
+        "written_off", 3_000, 5_000, 0,
+    )  # fmt: skip
+    (told,) = await settlement.running.told(RecoveryWrittenOff)
+    assert (told.amount_fen, [(str(each.statement_id), each.fund_fen, each.payments) for each in told.parts]) == (
+        5_000, [(statement_id, 5_000, 1)],
+    )  # fmt: skip
+    await settlement.hear(settlement.visit(at(3, month=9), {"LC12": 2}))
+    settlement.running.advance_to(OCTOBER)
+    due = await settlement.approved("2026-09")
+    assert (await settlement.pay(due["statement_id"], "B2")).json()["transfer_fen"] == 16_000
+    assert await status_of(settlement, statement_id) == "written_off"
+
+
+async def test_what_was_written_off_is_over(settlement: Settlement) -> None:
+    statement_id = await owed(settlement)
+    recovery_id = await decided(settlement, statement_id)
+    await receive(settlement, recovery_id, 3_000)
+    await step(settlement, recovery_id, "write-off", REVIEW, reason="机构破产")
+    await step(settlement, recovery_id, "write-off/approval", APPROVAL)
+    (receipt,) = (await shown(settlement, recovery_id))["receipts"]
+    path = f"receipts/{receipt['receipt_id']}/reversal"
+    for refused in (
+        await receive(settlement, recovery_id, 1, bank_reference="R2"),
+        await step(settlement, recovery_id, path, CASHIER, reason="记错"),
+        await step(settlement, recovery_id, "write-off", REVIEW, reason="再次"),
+    ):
+        assert code_of(refused) == (409, "recovery.wrong_status")
+    assert code_of(await enter(settlement, statement_id)) == (409, "recovery.statement_not_open")
+
+
+async def test_what_came_in_after_a_write_off_was_asked_makes_it_asked_anew(settlement: Settlement) -> None:
+    recovery_id = await decided(settlement, await owed(settlement))
+    await step(settlement, recovery_id, "write-off", REVIEW, reason="机构破产")
+    await receive(settlement, recovery_id, 3_000)
+    refused = await step(settlement, recovery_id, "write-off/approval", APPROVAL)
+    assert (*code_of(refused), refused.json()["open_fen"]) == (409, "recovery.write_off_not_asked", 5_000)
+    anew = await step(settlement, recovery_id, "write-off", ENTRY, reason="清算终结")
+    assert (anew.json()["write_off_fen"], anew.json()["write_off_reason"]) == (5_000, "清算终结")
+    assert (await step(settlement, recovery_id, "write-off/approval", APPROVAL)).json()["written_off_fen"] == 5_000
 
 
 async def test_a_receipt_recorded_by_mistake_is_reversed_once(settlement: Settlement) -> None:

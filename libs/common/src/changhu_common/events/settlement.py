@@ -217,6 +217,37 @@ class RecoveryReceived(Event):
     kind: PaymentKind = "care"
 
 
+class WrittenOff(BaseModel):
+    """What of a statement's part of a kind will not come back, in fen; below zero where it was to be offset.
+
+    `payments` of the statement are settled with it, as if all of it had come in.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    statement_id: UUID
+    county: str
+    category: str
+    fund_fen: int
+    payments: int
+    kind: PaymentKind = "care"
+
+
+class RecoveryWrittenOff(Event):
+    """What is still open of a recovery will not come back (余款核销): `parts` come to `amount_fen`. No money moves."""
+
+    TYPE = "recovery.written_off"
+    TOPIC = STATEMENT
+    KEY = "organization_id"
+
+    recovery_id: UUID
+    organization_id: UUID
+    pool: str
+    amount_fen: int
+    written_off_on: date
+    parts: tuple[WrittenOff, ...]
+
+
 class DepositEvent(Event):
     """Money of an organisation's deposit (质量保证金), in fen, of a county's money of a category and kind."""
 
@@ -283,6 +314,7 @@ SETTLEMENT_EVENTS: tuple[type[Event], ...] = (
     RecoveryDecided,
     RecoveryCancelled,
     RecoveryReceived,
+    RecoveryWrittenOff,
     DepositWithheld,
     DepositReturned,
     DepositReleased,

@@ -28,6 +28,7 @@ from changhu_common.events.settlement import (
     PaymentReversed,
     PaymentSettled,
     RecoveryReceived,
+    RecoveryWrittenOff,
     StatementApproved,
     StatementDecision,
     StatementRejected,
@@ -75,11 +76,13 @@ async def follow(transaction: Transaction, envelopes: Sequence[Envelope], ledger
     await SUPPLIED.keep(transaction, [e.event for e in envelopes if isinstance(e.event, PolicyValueApproved)])
     told = [each for each in envelopes if not isinstance(each.event, PolicyValueApproved)]
     decisions = [each.event for each in told if isinstance(each.event, StatementDecision)]
-    if decisions:
+    written_off = [each.event for each in told if isinstance(each.event, RecoveryWrittenOff)]
+    if decisions or written_off:
         # All pools of the batch at once, so that two batches never wait for each other.
         await books.lock(connection, {each.event.pool for each in told})  # type: ignore[attr-defined]  # all have one
     booked = await ledger.book(transaction, told)
-    moved = {each.pool for each in booked if each.source in MOVES} | {each.pool for each in decisions}
+    moved = {each.pool for each in booked if each.source in MOVES}
+    moved |= {each.pool for each in decisions} | {each.pool for each in written_off}
     if paid := _paid(told, booked):
         for year in {in_year for _, in_year in paid}:
             of_year = [each for each, in_year in paid if in_year == year]
@@ -87,6 +90,8 @@ async def follow(transaction: Transaction, envelopes: Sequence[Envelope], ledger
             await reservations.spend(connection, spent, year=year)
         await reservations.reopen(connection, {each.statement_id for each, _ in paid})
         await _settle(transaction, {each.statement_id for each, _ in paid})
+    if written_off:
+        await _give_up(transaction, written_off)
     if decisions:
         await _ask(transaction, decisions)
         await _reject(transaction, decisions)
@@ -115,6 +120,18 @@ def _parts(said: Iterable[tuple[UUID, str, Any, int]]) -> dict[tuple[UUID, Posit
 def _count(paid: Through) -> int:
     """How many of its statement's payments are settled with it."""
     return paid.payments if isinstance(paid, RecoveryReceived) else 1
+
+
+async def _give_up(transaction: Transaction, written_off: Sequence[RecoveryWrittenOff]) -> None:
+    """Count what will not come in as settled without any money; it is final, so it may be counted twice."""
+    parts = [part for each in written_off for part in each.parts]
+    moves_nothing = (
+        (each.statement_id, RecoveryReceived.TYPE, each.model_copy(update={"fund_fen": 0}), each.payments)
+        for each in parts
+    )
+    year = day_of(transaction.now).year
+    await reservations.spend(transaction.connection, _parts(moves_nothing), year=year)
+    await _settle(transaction, {each.statement_id for each in parts})
 
 
 async def _ask(transaction: Transaction, decisions: Sequence[StatementDecision]) -> None:

@@ -1,4 +1,4 @@
-"""Recoveries over HTTP: entry, approval, rejection, cancellation by two, money that came in, and what is open."""
+"""Recoveries over HTTP: entry, approval, rejection, money that came in, what is open; two cancel or write off."""
 
 from datetime import date
 from typing import Annotated, Literal
@@ -26,6 +26,7 @@ from settlement.usecases.recovery_views import RecoveryDetail, RecoveryView
 STATEMENTS_MAX = 120
 
 Entry = Annotated[Caller, allow(Role.SETTLEMENT_ENTRY)]
+Asking = Annotated[Caller, allow(Role.SETTLEMENT_ENTRY, Role.SETTLEMENT_REVIEW)]
 Approval = Annotated[Caller, allow(Role.SETTLEMENT_APPROVAL)]
 Cashier = Annotated[Caller, allow(Role.CASHIER)]
 
@@ -71,7 +72,7 @@ def recoveries_router(recoveries: Recoveries, receipts: RecoveryReceipts) -> API
         caller: Reader,
         pool: str | None = None,
         organization_id: UUID | None = None,
-        status: Literal["entered", "decided", "received", "rejected", "cancelled"] | None = None,
+        status: Literal["entered", "decided", "received", "written_off", "rejected", "cancelled"] | None = None,
         overdue: bool = False,
         after: UUID | None = None,
     ) -> list[RecoveryView]:
@@ -99,12 +100,7 @@ def recoveries_router(recoveries: Recoveries, receipts: RecoveryReceipts) -> API
         return await recoveries.reject(caller=caller, asked=asked, recovery_id=recovery_id, reason=said.reason)
 
     @router.post("/recoveries/{recovery_id}/cancellation")
-    async def ask_cancellation(
-        caller: Annotated[Caller, allow(Role.SETTLEMENT_ENTRY, Role.SETTLEMENT_REVIEW)],
-        asked: Asked,
-        recovery_id: UUID,
-        said: Rejection,
-    ) -> RecoveryView:
+    async def ask_cancellation(caller: Asking, asked: Asked, recovery_id: UUID, said: Rejection) -> RecoveryView:
         """Ask that a recovery of which nothing came in be taken back (申请撤销)."""
         return await recoveries.ask_cancellation(
             caller=caller, asked=asked, recovery_id=recovery_id, reason=said.reason
@@ -121,6 +117,16 @@ def recoveries_router(recoveries: Recoveries, receipts: RecoveryReceipts) -> API
         return await recoveries.reject_cancellation(
             caller=caller, asked=asked, recovery_id=recovery_id, reason=said.reason
         )
+
+    @router.post("/recoveries/{recovery_id}/write-off")
+    async def ask_write_off(caller: Asking, asked: Asked, recovery_id: UUID, said: Rejection) -> RecoveryView:
+        """Ask that what is open be written off, because it will not come in any more (申请核销余款)."""
+        return await recoveries.ask_write_off(caller=caller, asked=asked, recovery_id=recovery_id, reason=said.reason)
+
+    @router.post("/recoveries/{recovery_id}/write-off/approval")
+    async def approve_write_off(caller: Approval, asked: Asked, recovery_id: UUID, _: Step) -> RecoveryView:
+        """Write off what is open, which ends the recovery (批准核销余款)."""
+        return await recoveries.approve_write_off(caller=caller, asked=asked, recovery_id=recovery_id)
 
     @router.post("/recoveries/{recovery_id}/receipts", status_code=201)
     async def receive(caller: Cashier, asked: Asked, recovery_id: UUID, said: Receipt) -> RecoveryView:

@@ -2,7 +2,8 @@
 
 A recovery holds approved statements that come to less than nothing. While it stands they are offset
 with nothing else; what comes in is divided over their counties and categories, exactly, and is never
-more than what is open. As long as nothing came in, two people may take it back.
+more than what is open. As long as nothing came in, two people may take it back; what will not come in
+any more, two people write off.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -16,12 +17,13 @@ from changhu_common.errors import Conflict, FieldError, InvalidInput, PostsNotSe
 from changhu_common.events.settlement import PaymentKind
 from changhu_common.money import spread, yuan
 
-Status = Literal["entered", "decided", "received", "rejected", "cancelled"]
+Status = Literal["entered", "decided", "received", "written_off", "rejected", "cancelled"]
 
 STATUSES: Final[dict[str, str]] = {
     "entered": "待审批",
     "decided": "追回中",
     "received": "已全部收回",
+    "written_off": "余款已核销",
     "rejected": "未通过",
     "cancelled": "已撤销",
 }
@@ -81,6 +83,20 @@ class CancellationNotAsked(Conflict):
 
     code = "recovery.cancellation_not_asked"
     title = "没有待办理的撤销申请"
+
+
+class WriteOffAsked(Conflict):
+    """Somebody asked to write off what is open already: now it takes another person's approval."""
+
+    code = "recovery.write_off_asked"
+    title = "核销已有人申请"
+
+
+class WriteOffNotAsked(Conflict):
+    """Nobody has asked to write off what is open now."""
+
+    code = "recovery.write_off_not_asked"
+    title = "没有待批准的核销申请"
 
 
 class ReceiptReversed(Conflict):
@@ -201,9 +217,25 @@ def refuse_cancelling(*, subject: str, asked_by: str | None) -> None:
         raise PostsNotSeparated("提出撤销的人不能批准或退回自己的申请，请由另一人办理。")
 
 
+def refuse_write_off_asked(*, asked_fen: int | None, asked_by: str | None, open_fen: int) -> None:
+    """What was asked before money came in, or was reversed, is asked anew."""
+    if asked_fen == open_fen:
+        raise WriteOffAsked("核销已有人申请，请由另一人批准。", asked_by=asked_by)
+
+
+def refuse_writing_off(*, subject: str, asked_by: str | None, asked_fen: int | None, open_fen: int) -> None:
+    """What is open is written off as it was asked for by one and approved by another."""
+    if asked_fen != open_fen:
+        raise WriteOffNotAsked(
+            f"没有人按当前余额{yuan(open_fen)}元申请核销；请先由另一人提出申请并写明原因。", open_fen=open_fen
+        )
+    if subject == asked_by:
+        raise PostsNotSeparated("提出核销的人不能批准自己的申请，请由另一人办理。")
+
+
 def refuse_money_came_in(parts: Iterable[Part]) -> None:
     if any(each.received_fen for each in parts):
-        raise MoneyCameIn("已有款项到账，不能撤销；记录有误的请先冲销到账记录。")
+        raise MoneyCameIn("已有款项到账，不能撤销；记录有误的请先冲销到账记录，余款无法收回的请申请核销。")
 
 
 def overdue_days(*, status: str, due_on: date | None, today: date) -> int:

@@ -13,7 +13,9 @@ from changhu_common.errors import Conflict, FieldError, InvalidInput, PostsNotSe
 from changhu_common.money import yuan
 from changhu_common.periods import MONEY_BEGINS, Month
 
-Status = Literal["entered", "reviewed", "approved", "recovering", "paid", "rejected", "returned", "recovered"]
+Status = Literal[
+    "entered", "reviewed", "approved", "recovering", "paid", "rejected", "returned", "recovered", "written_off"
+]
 Step = Literal["review", "approval", "rejection", "payment", "return"]
 
 STATUSES: Final[dict[str, str]] = {
@@ -25,6 +27,7 @@ STATUSES: Final[dict[str, str]] = {
     "rejected": "已退回",
     "returned": "已退汇",
     "recovered": "已追回",
+    "written_off": "余款已核销",
 }
 
 # What such a statement comes to is still to be settled.

@@ -36,13 +36,29 @@ recovery = Table(
     Column("due_on", Date),
     *(
         Column(f"{step}_{what}", kind)
-        for step in ("entered", "approved", "rejected", "cancellation_asked", "cancellation_rejected", "cancelled")
+        for step in (
+            "entered",
+            "approved",
+            "rejected",
+            "cancellation_asked",
+            "cancellation_rejected",
+            "cancelled",
+            "write_off_asked",
+            "written_off",
+        )
         for what, kind in (("by", Text), ("at", DateTime(timezone=True)))
     ),
     Column("rejection_reason", Text),
     Column("cancellation_reason", Text),
     Column("cancellation_rejection_reason", Text),
+    Column("write_off_reason", Text),
+    # What was open when it was asked to be written off.
+    Column("write_off_fen", BigInteger),
     CheckConstraint("amount_fen > 0", name="something_owed"),
+    CheckConstraint(
+        "status <> 'written_off' OR coalesce(write_off_fen > 0 AND written_off_by <> write_off_asked_by, false)",
+        name="written_off_by_two",
+    ),
 )
 
 recovery_part = Table(

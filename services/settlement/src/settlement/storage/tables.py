@@ -239,7 +239,8 @@ statement = Table(
         name="paid_with_reference",
     ),
     CheckConstraint(
-        "(status IN ('recovering', 'recovered')) = (recovery_id IS NOT NULL)", name="recovered_by_decision"
+        "(status IN ('recovering', 'recovered', 'written_off')) = (recovery_id IS NOT NULL)",
+        name="recovered_by_decision",
     ),
     CheckConstraint(
         "(status = 'returned') = (num_nonnulls(returned_on, return_reference, return_reason) = 3)",

@@ -1,5 +1,7 @@
 """A recovery is entered, approved by another person, and paid in; or taken back by two while nothing came in.
 
+What will not come in any more is written off by two, which ends it.
+
 Each step locks the organisation's statements first, as closing and paying do, and then the recovery,
 so a statement is never offset and recovered at once.
 """
@@ -12,7 +14,7 @@ from uuid import UUID
 from changhu_common.clock import Clock
 from changhu_common.database import AskedChange, AuditEntry, Database, Transaction
 from changhu_common.errors import NotFound
-from changhu_common.events.settlement import RecoveryCancelled, RecoveryDecided
+from changhu_common.events.settlement import RecoveryCancelled, RecoveryDecided, RecoveryWrittenOff, WrittenOff
 from changhu_common.ids import named_id, new_id
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller
@@ -23,6 +25,7 @@ from settlement.domain.recovery import (
     CancellationAsked,
     Part,
     StatementNotOpen,
+    open_fen,
     parts_of,
     refuse_cancelling,
     refuse_money_came_in,
@@ -30,6 +33,8 @@ from settlement.domain.recovery import (
     refuse_past_term,
     refuse_same_person,
     refuse_several_pools,
+    refuse_write_off_asked,
+    refuse_writing_off,
     refuse_wrong_status,
 )
 from settlement.domain.steps import STATUSES
@@ -168,6 +173,44 @@ class Recoveries:
             done = {"status": "cancelled", "cancelled_by": caller.subject, "cancelled_at": transaction.now}
             return await _end(transaction, caller, head, "cancellation approval", done)
 
+    async def ask_write_off(
+        self, *, caller: Caller, asked: AskedChange, recovery_id: UUID, reason: str
+    ) -> RecoveryView:
+        """Ask that what is open be given up (申请核销余款)."""
+        async with self._database.change(asked) as transaction:
+            head = await begin(transaction, caller, recovery_id)
+            refuse_wrong_status(head.status, "decided")
+            left_fen = open_fen(await recoveries.parts(transaction.connection, recovery_id))
+            refuse_write_off_asked(asked_fen=head.write_off_fen, asked_by=head.write_off_asked_by, open_fen=left_fen)
+            by = {"write_off_asked_by": caller.subject, "write_off_asked_at": transaction.now}
+            done = {**by, "write_off_reason": reason, "write_off_fen": left_fen}
+            return await _end(transaction, caller, head, "write-off", done)
+
+    async def approve_write_off(self, *, caller: Caller, asked: AskedChange, recovery_id: UUID) -> RecoveryView:
+        """Give it up (批准核销余款): the recovery and its statements end with what came in; no money moves."""
+        async with self._database.change(asked) as transaction:
+            head = await begin(transaction, caller, recovery_id)
+            refuse_wrong_status(head.status, "decided")
+            parts = await recoveries.parts(transaction.connection, recovery_id)
+            left_fen = open_fen(parts)
+            refuse_writing_off(
+                subject=caller.subject,
+                asked_by=head.write_off_asked_by,
+                asked_fen=head.write_off_fen,
+                open_fen=left_fen,
+            )
+            ids = await _statements_of(transaction, recovery_id)
+            await statements.change(transaction.connection, ids, status="written_off")
+            told = RecoveryWrittenOff(
+                **_named(head),
+                amount_fen=left_fen,
+                written_off_on=day_of(transaction.now),
+                parts=tuple(_written_off(each) for each in parts if each.open_fen),
+            )
+            transaction.emit(told, event_id=named_id("settlement.recovery-written-off", recovery_id))
+            done = {"status": "written_off", "written_off_by": caller.subject, "written_off_at": transaction.now}
+            return await _end(transaction, caller, head, "write-off approval", done)
+
     async def one(self, *, caller: Caller, recovery_id: UUID) -> RecoveryDetail:
         """A recovery with its parts and what came in."""
         async with self._database.read() as connection:
@@ -237,6 +280,17 @@ def _owed(part: Found) -> Part:
     """What is to be paid back of what a statement asked of the fund."""
     place = (part.statement_id, part.county, part.category or NOT_INSURED, part.kind)
     return Part(*place, amount_fen=-int(part.fund_fen), payments=part.payments)
+
+
+def _written_off(part: Part) -> WrittenOff:
+    return WrittenOff(
+        statement_id=part.statement_id,
+        county=part.county,
+        category=part.category,
+        fund_fen=part.open_fen,
+        payments=part.payments,
+        kind=part.kind,
+    )
 
 
 def unknown_recovery() -> NotFound:

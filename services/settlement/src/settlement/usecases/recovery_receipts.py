@@ -81,6 +81,7 @@ class RecoveryReceipts:
         """Take back a receipt that was recorded by mistake (冲销): the same parts below zero, on its day."""
         async with self._database.change(asked) as transaction:
             head = await begin(transaction, caller, recovery_id)
+            refuse_wrong_status(head.status, "decided", "received")
             refuse_same_person(caller.subject, [head.entered_by, head.approved_by])
             known = {each.id: each for each in await recoveries.receipts(transaction.connection, recovery_id)}
             if (wrong := known.get(receipt_id)) is None:

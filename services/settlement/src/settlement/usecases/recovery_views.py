@@ -18,6 +18,7 @@ class RecoveryView:
     """A recovery (追回). `due_on` is the term, where one was set, and `overdue_days` count from it.
 
     A cancellation that was rejected is asked no longer; who rejected it and why stands until one is asked again.
+    What was owed came in, was written off (`written_off_fen`) or is open; `write_off_fen` was asked to be written off.
     """
 
     recovery_id: UUID
@@ -28,6 +29,7 @@ class RecoveryView:
     statements: Sequence[UUID]
     amount_fen: int
     received_fen: int
+    written_off_fen: int
     open_fen: int
     reason: str
     due_on: date | None
@@ -42,6 +44,10 @@ class RecoveryView:
     cancellation_rejected_by: str | None
     cancellation_rejection_reason: str | None
     cancelled_by: str | None
+    write_off_asked_by: str | None
+    write_off_reason: str | None
+    write_off_fen: int | None
+    written_off_by: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +75,13 @@ class RecoveryDetail:
 
 def recovery_view(row: Found, parts: Sequence[Part], *, today: date) -> RecoveryView:
     told = row._asdict()
+    written_off_fen = told["write_off_fen"] if told["status"] == "written_off" else 0
     derived = {
         "recovery_id": told["id"],
         "statements": sorted({each.statement_id for each in parts}),
         "received_fen": sum(each.received_fen for each in parts),
-        "open_fen": open_fen(parts),
+        "written_off_fen": written_off_fen,
+        "open_fen": open_fen(parts) - written_off_fen,
         "overdue_days": overdue_days(status=told["status"], due_on=told["due_on"], today=today),
         "decided_on": day_of(told["approved_at"]) if told["approved_at"] else None,
     }
