@@ -12,6 +12,7 @@ from enrollment.app import SERVICE
 from stdnum.cn import ric
 
 from services.enrollment.tests.merge_story import EARLIER, Two
+from services.enrollment.tests.transfer_story import HERE, THERE, City
 from tests.support.running import Deploy, Running
 
 HEADER = ("姓名", "公民身份号码", "县区", "参保类别", "参保日期", "停保日期", "缴费基数", "人员标识")
@@ -82,3 +83,20 @@ async def two(enrollment: Running, enrol: Enrol) -> Two:
     """Insured to May under one record, from June under the other."""
     survivor = await enrol(1, coverage={"start": "2026-06-01"})
     return Two(enrollment, survivor, await enrol(2, coverage=EARLIER))
+
+
+@pytest.fixture
+def here(enrollment: Running) -> City:
+    return City(enrollment, HERE, "211102")
+
+
+@pytest.fixture
+def there(enrollment: Running) -> City:
+    return City(enrollment, THERE, "330382")
+
+
+@pytest.fixture
+async def left(here: City, enrol: Enrol) -> str:
+    """Somebody left a pool that lets an agreed amount go along; the transfer."""
+    await here.supply("agreed")
+    return await here.leave(await enrol(1))

@@ -12,6 +12,8 @@ from enrollment.domain.account import Cell
 # What a person or his family paid: his own money, out of his account, his pension or a relative's account.
 OWN_PAYERS: Final = frozenset({"person", "personal_account", "family_account", "pension", "own_medical_contribution"})
 
+TAKE_BACK_FIRST: Final = "请先办结原资金：未支付的撤回，已收付的登记退回。"
+
 Status = Literal["entered", "approved", "withdrawn", "settled", "returned"]
 MatchStatus = Literal["agreed", "not_received", "not_sent", "differing"]
 
@@ -58,6 +60,13 @@ class MoneyNotInStep(Conflict):
     title = "该笔资金不能这样办理"
 
 
+class CoverageHasMoney(Conflict):
+    """Who left a coverage and took money along leaves it once; it is not taken out under the money."""
+
+    code = "transfer_money.of_coverage"
+    title = "该参保已有转移资金"
+
+
 class OtherDirection(Conflict):
     """Who leaves takes money along, who comes brings it."""
 
@@ -78,6 +87,17 @@ def paid_for_himself(cells: Iterable[tuple[Cell, bool]]) -> int:
     )
 
 
+def still_away(sums: Iterable[tuple[str, int]]) -> int:
+    """What went out and did not come back with the person, in fen; directions and amounts in the order of days.
+
+    What he brings beyond that is another pool's money, and none of what he paid here.
+    """
+    away_fen = 0
+    for direction, fen in sums:
+        away_fen = away_fen + fen if direction == "out" else max(0, away_fen - fen)
+    return away_fen
+
+
 def amount_to_send(*, rule: Value, said_fen: int | None, computed_fen: int, sent_fen: int) -> int:
     """What is sent by the rule: the amount that both pools agreed on, or what is computed less what was sent."""
     if rule.value == "none":
@@ -92,7 +112,8 @@ def amount_to_send(*, rule: Value, said_fen: int | None, computed_fen: int, sent
     left_fen = computed_fen - sent_fen
     if left_fen <= 0:
         raise NothingToTransfer(
-            f"按规定应划转本人缴费 {yuan(computed_fen)} 元，已划转 {yuan(sent_fen)} 元，没有可再划转的资金。"
+            f"按规定应划转本人缴费 {yuan(computed_fen)} 元，已划转或待划转 {yuan(sent_fen)} 元，没有可再划转的资金；"
+            "已录入未支付的请撤回。"
         )
     if said_fen not in (None, left_fen):
         reason = f"按规定应划转 {yuan(left_fen)} 元"

@@ -65,6 +65,13 @@ async def lock_records(connection: AsyncConnection, ids: Sequence[UUID], scope: 
     return found
 
 
+async def hold(connection: AsyncConnection, person_id: UUID) -> Row[Any]:
+    """A record's row, it and its survivor's locked, in scope or not: a person's money is decided one after another."""
+    row = (await connection.execute(select(person).where(person.c.id == person_id).with_for_update())).one()
+    await stand_ins(connection, [row])
+    return row
+
+
 async def stand_ins(connection: AsyncConnection, rows: Iterable[Row[Any]]) -> dict[UUID, Row[Any]]:
     """For those of the records that are merged the rows of their survivors, locked."""
     of = await MERGED.survivors(connection, [row.id for row in rows])

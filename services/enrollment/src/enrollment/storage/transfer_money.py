@@ -10,11 +10,13 @@ from changhu_common.scoped_rows import within
 from sqlalchemy import CTE, ColumnElement, Row, and_, case, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from enrollment.storage.merge_tables import MERGED
 from enrollment.storage.tables import coverage, person
 from enrollment.storage.transfer_tables import transfer, transfer_money
 
 MONEY = transfer_money.c
 IN_THE_BOOKS = and_(MONEY.settled_by.is_not(None), MONEY.returned_by.is_(None))
+COUNTS = and_(MONEY.withdrawn_by.is_(None), MONEY.returned_by.is_(None))
 # In which step a sum stands, as a clerk asks for it.
 STATUS = case(
     (MONEY.returned_by.is_not(None), "returned"),
@@ -34,11 +36,23 @@ async def transfer_of(connection: AsyncConnection, transfer_id: UUID) -> Row[Any
     return (await connection.execute(query.where(transfer.c.id == transfer_id))).one_or_none()
 
 
-async def in_books_fen(connection: AsyncConnection, transfer_id: UUID) -> int:
-    """What of a transfer was settled and did not come back, in fen."""
-    query = select(func.coalesce(func.sum(MONEY.amount_fen), 0))
-    found = await connection.scalar(query.where(MONEY.transfer_id == transfer_id, IN_THE_BOOKS))
-    return int(found or 0)
+async def of_person(connection: AsyncConnection, person_id: UUID) -> Sequence[Row[Any]]:
+    """All sums of a person's transfers that count, under whichever record, the settled ones first and by day."""
+    records = await MERGED.records(connection, [person_id])
+    query = select(transfer_money).where(MONEY.person_id.in_(records), COUNTS)
+    return (await connection.execute(query.order_by(MONEY.settled_on.nulls_last(), MONEY.id))).all()
+
+
+async def of_coverage(
+    connection: AsyncConnection, coverage_id: UUID, *, direction: str | None = None, besides: UUID | None = None
+) -> bool:
+    """Whether a transfer of a coverage has money that counts; of one direction, `besides` one transfer."""
+    mine = [MONEY.transfer_id == transfer.c.id, transfer.c.coverage_id == coverage_id, COUNTS]
+    if direction is not None:
+        mine.append(MONEY.direction == direction)
+    if besides is not None:
+        mine.append(transfer.c.id != besides)
+    return bool(await connection.scalar(select(exists().where(*mine))))
 
 
 async def is_known(connection: AsyncConnection, transfer_id: UUID, bank_reference: str) -> bool:

@@ -27,7 +27,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.registration import COVERAGE_RULES, Claim, PeriodInvalid, faults_of, refuse
 from enrollment.domain.transfer import months_insured
-from enrollment.storage import families, persons, versions
+from enrollment.domain.transfer_money import TAKE_BACK_FIRST, CoverageHasMoney
+from enrollment.storage import families, persons, transfer_money, versions
 from enrollment.storage.identities import Identities
 from enrollment.storage.tables import coverage, person, suspension
 from enrollment.usecases.families import NamedGuardian, name_guardian
@@ -150,6 +151,8 @@ class Coverages:
         """End a coverage because the person goes to another pool (转出), and say how many months to recognise there."""
         async with self._database.change(asked) as tx:
             row = await persons.lock(tx.connection, person_id, caller.scope)
+            if await transfer_money.of_coverage(tx.connection, coverage_id, direction="out"):
+                raise CoverageHasMoney(f"该参保已转出并有转移资金，不能再次转出；{TAKE_BACK_FIRST}")
             await self._end(tx, coverage, person_id, coverage_id, end)
             insured = (await persons.insurance(tx.connection, [person_id]))[person_id]
             months = months_insured(
@@ -247,6 +250,8 @@ class Coverages:
         async with self._database.change(asked) as tx:
             await persons.lock(tx.connection, person_id, caller.scope)
             before = await _part(tx.connection, coverage, person_id, coverage_id)
+            if await transfer_money.of_coverage(tx.connection, coverage_id):
+                raise CoverageHasMoney(f"该参保有转移资金，不能撤销；{TAKE_BACK_FIRST}")
             await versions.give_reason(tx.connection, reason)
             await versions.take_out_coverage(tx.connection, coverage_id)
             kept = {"category": before.category, "start": before.start, "end": before.end, "person_id": person_id}

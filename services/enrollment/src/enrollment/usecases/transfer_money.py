@@ -20,24 +20,25 @@ from changhu_common.events.enrollment import (
 from changhu_common.ids import new_id
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller
-from changhu_policies import Value, pools
+from changhu_policies import pools
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.registration import PeriodInvalid
 from enrollment.domain.transfer_money import (
+    TAKE_BACK_FIRST,
     AlreadyRecorded,
     AmountDiffers,
+    CoverageHasMoney,
     MatchStatus,
     MoneyNotInStep,
     MoneyWaiting,
     OtherDirection,
     Status,
-    amount_to_send,
     match_status,
-    paid_for_himself,
 )
-from enrollment.storage import accounts, counties, persons, transfer_money
+from enrollment.storage import counties, persons, transfer_money
+from enrollment.usecases.own_money import what_goes_along
 from enrollment.usecases.receipts import refuse_strange_day
 from enrollment.usecases.territories import SUPPLIED
 
@@ -119,11 +120,13 @@ class TransferMoney:
         """Decide what goes along with a person who left, by the pool's rule."""
         async with self._database.change(asked) as tx:
             moved, owner = await _transfer(tx.connection, transfer_id, caller, "out")
+            if await transfer_money.of_coverage(tx.connection, moved.coverage_id, direction="out", besides=transfer_id):
+                raise CoverageHasMoney(f"该参保的另一次转出已有转移资金，不能重复划转；{TAKE_BACK_FIRST}")
             pack = await SUPPLIED.pack(tx.connection, moved.pool)
             rule = pack.value("transfer.money", on=moved.day)
             row = {
                 **await _row(tx, moved, owner, caller),
-                "amount_fen": await _amount(tx.connection, rule, transfer_id, moved.person_id, amount_fen),
+                "amount_fen": await what_goes_along(tx.connection, rule, moved.person_id, amount_fen),
                 "rule": rule.value,
                 "clause": rule.clause,
                 "rule_status": rule.status,
@@ -140,11 +143,7 @@ class TransferMoney:
             found = await _locked(tx.connection, money_id, caller, "entered")
             if found.entered_by == caller.subject:
                 raise PostsNotSeparated("这笔资金由您录入，请由另一位有审批权限的人员审批。")
-            moved, _ = await _transfer(tx.connection, found.transfer_id, caller, "out")
-            rule = (await SUPPLIED.pack(tx.connection, found.pool)).value("transfer.money", on=moved.day)
-            said = found.amount_fen if rule.value == "agreed" else None
-            if await _amount(tx.connection, rule, found.transfer_id, found.person_id, said) != found.amount_fen:
-                raise AmountDiffers("录入以后账目或规定有变动，金额已不同；请撤回后重新录入。")
+            await _refuse_changed(tx.connection, found, caller)
             return await self._change(tx, caller, found, "approved", {"approved_by": caller.subject})
 
     async def withdraw(self, *, caller: Caller, asked: AskedChange, money_id: UUID, reason: str) -> TransferMoneyView:
@@ -163,6 +162,7 @@ class TransferMoney:
             if caller.subject in (found.entered_by, found.approved_by):
                 raise PostsNotSeparated("这笔资金由您录入或审批，请由另一位出纳支付。")
             refuse_strange_day(paid_on, day_of(tx.now), field="paid_on")
+            await _refuse_changed(tx.connection, found, caller)
             if await transfer_money.is_known(tx.connection, found.transfer_id, bank_reference):
                 raise AlreadyRecorded(f"参考号 {bank_reference} 的转移资金已登记支付，不能重复登记。")
             said = {"settled_by": caller.subject, "settled_on": paid_on, "bank_reference": bank_reference}
@@ -271,7 +271,8 @@ async def _transfer(
     moved = await transfer_money.transfer_of(connection, transfer_id)
     if moved is None:
         raise NotFound("没有这笔关系转移（其参保可能已撤销），或不在您的权限范围内。")
-    owner = (await persons.lock_records(connection, [moved.person_id], caller.scope))[moved.person_id]
+    await persons.lock_records(connection, [moved.person_id], caller.scope)
+    owner = await persons.hold(connection, moved.person_id)
     if moved.direction != direction:
         said = "转出的资金请录入后经审批支付" if moved.direction == "out" else "转入的资金请登记到账"
         raise OtherDirection(f"{said}。")
@@ -294,18 +295,13 @@ async def _row(tx: Transaction, moved: Row[Any], owner: Row[Any], caller: Caller
     }
 
 
-async def _amount(
-    connection: AsyncConnection, rule: Value, transfer_id: UUID, person_id: UUID, said_fen: int | None
-) -> int:
-    computed_fen = 0
-    if rule.value == "own_payments":
-        found = []
-        for account in await accounts.of_person(connection, person_id):
-            totals = await accounts.totals(connection, account.run_id)
-            found += [(cell, totals[cell.key].outstanding_fen <= 0) for cell in account.cells]
-        computed_fen = paid_for_himself(found)
-    sent_fen = await transfer_money.in_books_fen(connection, transfer_id)
-    return amount_to_send(rule=rule, said_fen=said_fen, computed_fen=computed_fen, sent_fen=sent_fen)
+async def _refuse_changed(connection: AsyncConnection, found: Row[Any], caller: Caller) -> None:
+    """AmountDiffers where the rule comes to something else by now than to a sum that waits."""
+    moved, _ = await _transfer(connection, found.transfer_id, caller, "out")
+    rule = (await SUPPLIED.pack(connection, found.pool)).value("transfer.money", on=moved.day)
+    said = found.amount_fen if rule.value == "agreed" else None
+    if await what_goes_along(connection, rule, found.person_id, said, besides=found.id) != found.amount_fen:
+        raise AmountDiffers("录入以后账目或规定有变动，金额已不同；请撤回后重新录入。")
 
 
 async def _locked(connection: AsyncConnection, money_id: UUID, caller: Caller, *steps: Status) -> Row[Any]:
