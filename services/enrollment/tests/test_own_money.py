@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from changhu_common.events.enrollment import TransferMoneyPaid
+from changhu_common.events.enrollment import ContributionRefunded, TransferMoneyPaid
 from changhu_common.roles import Role
 from enrollment.domain.transfer_money import still_away
 
-from services.enrollment.tests.transfer_story import HERE, RETURNED, THERE, City
+from services.enrollment.tests.transfer_story import HERE, PAID, RETURNED, THERE, City
 
 Enrol = Callable[..., Awaitable[dict[str, Any]]]
 BANK = {"received_on": "2026-07-01", "reference": "回单"}
@@ -116,6 +116,52 @@ async def test_what_came_back_with_a_person_goes_along_again(here: City, payer: 
     await here.made(f"/transfers/{came}/receipts", received, here.cashier)
     await here.sent(left, None, reference="Z2")
     assert await paid_fen(here) == [1000, 600]
+
+
+async def test_what_went_along_is_not_refunded_too(here: City, payer: Payer) -> None:
+    await payer.pays(1086)
+    money = await here.sent(await here.leave(payer.told), None)
+    await payer.owes_nothing()
+    refused = await payer.refund()
+    assert (refused.status_code, refused.json()["code"]) == (422, "refund.went_along")
+    assert refused.json()["refundable_fen"] == 0
+    await here.made(f"/transfer-money/{money}/return", RETURNED, here.cashier)
+    assert (await payer.refunded(await payer.refund())).status_code == 200
+
+
+async def test_a_refund_that_was_entered_before_the_money_went_along_is_not_approved(here: City, payer: Payer) -> None:
+    await payer.pays(1086)
+    left = await here.leave(payer.told)
+    await payer.owes_nothing()
+    refund = await payer.refund()
+    # The correction was a mistake, and the money goes along; then June is taken out again.
+    await here.made(f"/persons/{payer.person}/coverage/{payer.coverage}/end", {"end": "2026-06-30"})
+    await here.made(f"/contribution-runs/{payer.run}/corrections", {"reason": "停保日期更正"})
+    await here.sent(left, None)
+    await payer.owes_nothing()
+    refused = await payer.refunded(refund)
+    assert (refused.status_code, refused.json()["code"]) == (422, "refund.went_along")
+    assert await here.running.told(ContributionRefunded) == []
+
+
+async def test_what_was_refunded_since_the_approval_is_not_paid_to_the_other_pool(here: City, payer: Payer) -> None:
+    await payer.pays(1086)
+    money = (await here.decide(await here.leave(payer.told), None)).json()["money_id"]
+    await here.made(f"/transfer-money/{money}/approval", None, here.who(Role.ACCOUNTANT))
+    await payer.owes_nothing()
+    assert (await payer.refunded(await payer.refund())).status_code == 200
+    refused = await here.post(f"/transfer-money/{money}/payment", PAID, here.cashier)
+    assert (refused.status_code, refused.json()["code"]) == (422, "transfer_money.nothing_to_send")
+    assert await paid_fen(here) == []
+
+
+async def test_what_was_paid_too_much_after_the_money_went_along_is_refunded(here: City, payer: Payer) -> None:
+    await payer.pays(1000)
+    await here.sent(await here.leave(payer.told), None)
+    await payer.pays(86)
+    await payer.owes_nothing()
+    assert (await payer.refund()).json()["refundable_fen"] == 86
+    assert (await payer.refunded(await payer.refund(86))).status_code == 200
 
 
 @pytest.mark.parametrize(

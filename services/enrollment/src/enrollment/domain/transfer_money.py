@@ -98,6 +98,11 @@ def still_away(sums: Iterable[tuple[str, int]]) -> int:
     return away_fen
 
 
+def left_to_refund(*, surplus_fen: int, due_fen: int, away_fen: int) -> int:
+    """What of a surplus is still here, in fen: more went along than is due by now, and that was the surplus."""
+    return max(0, surplus_fen - max(0, away_fen - due_fen))
+
+
 def amount_to_send(*, rule: Value, said_fen: int | None, computed_fen: int, sent_fen: int) -> int:
     """What is sent by the rule: the amount that both pools agreed on, or what is computed less what was sent."""
     if rule.value == "none":

@@ -7,7 +7,13 @@ from changhu_policies import Value
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.account import refundable_fen
-from enrollment.domain.transfer_money import OWN_PAYERS, amount_to_send, paid_for_himself, still_away
+from enrollment.domain.transfer_money import (
+    OWN_PAYERS,
+    amount_to_send,
+    left_to_refund,
+    paid_for_himself,
+    still_away,
+)
 from enrollment.storage import accounts, transfer_money
 
 
@@ -37,6 +43,20 @@ async def sent_fen(connection: AsyncConnection, person_id: UUID, *, besides: UUI
     """What is away of all that was ever decided for a person, waiting sums too, `besides` one sum."""
     sums = await transfer_money.of_person(connection, person_id)
     return still_away((each.direction, each.amount_fen) for each in sums if each.id != besides)
+
+
+async def still_to_refund_fen(connection: AsyncConnection, person_id: UUID) -> int | None:
+    """What of his own a held person paid too much and did not take along; None where nothing of his own went."""
+    sums = [
+        (each.direction, each.amount_fen)
+        for each in await transfer_money.of_person(connection, person_id)
+        if each.settled_by is not None and each.rule in (None, "own_payments")
+    ]
+    away_fen = still_away(sums)
+    if not away_fen:
+        return None
+    own = await own_money(connection, person_id)
+    return left_to_refund(surplus_fen=own.surplus_fen, due_fen=own.due_fen, away_fen=away_fen)
 
 
 async def what_goes_along(

@@ -17,9 +17,11 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.domain.account import CellKey, refundable_fen
+from enrollment.domain.transfer_money import OWN_PAYERS
 from enrollment.storage import accounts, persons, runs
 from enrollment.storage.merge_tables import MERGED
 from enrollment.usecases.contribution_runs import unknown_run
+from enrollment.usecases.own_money import still_to_refund_fen
 from enrollment.usecases.receipts import refuse_strange_day
 
 
@@ -28,6 +30,13 @@ class RefundExceedsCredit(Refusal):
 
     code = "refund.exceeds_credit"
     title = "退费金额超过多缴金额"
+
+
+class RefundWentAlong(Refusal):
+    """What went along with a person to another pool is not paid back to him as well."""
+
+    code = "refund.went_along"
+    title = "多缴部分已随关系转移划转"
 
 
 class RefundAlreadyApproved(Conflict):
@@ -75,11 +84,13 @@ class Refunds:
         reason: str,
     ) -> RefundView:
         async with self._database.change(asked) as tx:
+            if not await persons.get(tx.connection, [person_id], caller.scope):
+                raise persons.unknown_person()
+            # Persons before runs, as merges lock them.
+            await persons.hold(tx.connection, person_id)
             run = await runs.get(tx.connection, run_id, for_update=True)
             if run is None:
                 raise unknown_run()
-            if not await persons.get(tx.connection, [person_id], caller.scope):
-                raise persons.unknown_person()
             person_id = await MERGED.survivor(tx.connection, person_id)
             key, period = await self._cell(tx.connection, run_id, person_id, category, payer)
             await self._refuse_excess(tx.connection, run_id, person_id, key, amount_fen)
@@ -106,6 +117,7 @@ class Refunds:
             found = await accounts.get_refund(tx.connection, refund_id, caller.scope)
             if found is None:
                 raise NotFound("没有这笔退费，或不在您的权限范围内。")
+            await persons.hold(tx.connection, found.person_id)
             run = await runs.get(tx.connection, found.run_id, for_update=True)
             found = await accounts.get_refund(tx.connection, refund_id, caller.scope, lock=True)
             if run is None or found.approved_by is not None:
@@ -155,6 +167,13 @@ class Refunds:
             raise RefundExceedsCredit(
                 f"该人员该来源多缴 {yuan(may_fen)} 元，退费不能超过这一金额；应缴有变动的请先办理补退核定。",
                 refundable_fen=may_fen,
+            )
+        left_fen = await still_to_refund_fen(connection, person_id) if key.payer in OWN_PAYERS else None
+        if left_fen is not None and amount_fen > left_fen:
+            raise RefundWentAlong(
+                f"该人员本人缴费已随关系转移划转，可退费 {yuan(left_fen)} 元；"
+                "另需退费的，请先由对方统筹区退回转移资金并登记退回。",
+                refundable_fen=left_fen,
             )
 
 
