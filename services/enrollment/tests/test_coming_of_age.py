@@ -18,6 +18,7 @@ from enrollment.storage.identities import Identities
 from enrollment.usecases.coming_of_age import ComingOfAge
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from tests.support.running import Running
 
@@ -120,6 +121,23 @@ async def test_an_earlier_end_stays_and_the_dead_are_left(
     enrollment.advance_to(on(OF_AGE + timedelta(days=1)))
     await enrollment.post(f"/persons/{dead}/death", clerk, {"died_on": "2027-10-01"})
     assert await look(schedule) == 0
+
+
+async def test_an_end_that_a_clerk_enters_meanwhile_stays(
+    enrollment: Running, clerk: Who, enter: Enter, schedule: ComingOfAge
+) -> None:
+    child = await enter()
+    await look(schedule)
+    enrollment.advance_to(on(OF_AGE + timedelta(days=3)))
+    of_child = {"id": child.json()["person_id"]}
+    async with enrollment.database.engine.begin() as clerks:
+        await clerks.execute(text("SELECT FROM person WHERE id = :id FOR UPDATE"), of_child)
+        looking = asyncio.create_task(look(schedule))
+        while not await clerks.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+            await asyncio.sleep(0.01)
+        await clerks.execute(text("UPDATE coverage SET \"end\" = '2027-06-30' WHERE person_id = :id"), of_child)
+    assert await looking == 0
+    assert (await person(enrollment, clerk, child))["coverage"][0]["end"] == "2027-06-30"
 
 
 async def test_the_timeline_tells_no_coverage_from_the_birthday_on_even_before_it(

@@ -8,7 +8,8 @@ from uuid import UUID
 from changhu_common.roles import Scope
 from changhu_common.rows import insert_rows
 from changhu_common.scoped_rows import within
-from sqlalchemy import ColumnElement, Row, and_, exists, false, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, Uuid, and_, any_, exists, false, literal, or_, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from enrollment.storage.tables import age_rule, coverage, person
@@ -74,11 +75,11 @@ async def to_end(
         .where(_of_category(pool, category), coverage.c.of_age_on <= today, lasts)
         # Whoever was too old from the first day on is for a clerk to void: no coverage ends before it begins.
         .where(coverage.c.start < coverage.c.of_age_on, person.c.died_on.is_(None))
-        .order_by(person.c.id)
-        .limit(limit)
-        .with_for_update(of=person)
     )
-    found: Any = (await connection.execute(query)).all()
+    waited = await connection.execute(query.order_by(person.c.id).limit(limit).with_for_update(of=person))
+    # Asked again under the locks: what a clerk entered while they were waited for stays.
+    lasting = query.where(coverage.c.id == any_(literal([row.id for row in waited], ARRAY(Uuid))))
+    found: Any = (await connection.execute(lasting.order_by(person.c.id))).all()
     return list(found)
 
 
