@@ -1,6 +1,7 @@
 """Money that moves with a person: decided by the pool's rule, by three people, and both ends are compared."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -198,6 +199,38 @@ async def test_another_countys_money_does_not_exist(here: City, left: str) -> No
     listed = (await here.running.get("/transfer-money", other, pool=HERE)).json()
     assert listed == {"money": [], "next": None}
     assert (await here.running.get("/transfer-money/ends", other, pool=HERE)).json()["ends"] == []
+
+
+async def test_the_county_of_the_day_handles_the_money_of_who_moved_and_the_new_one_is_told_so(
+    here: City, left: str
+) -> None:
+    (person,) = (await here.running.get("/persons", here.clerk, pool=HERE)).json()["persons"]
+    moved = {"county": "211122", "county_since": "2026-07-01"}
+    await here.made(f"/persons/{person['person_id']}/details", moved)
+    new = here.running.token(Role.ENROLLMENT_CLERK, region="211122")
+    refused = await here.post(f"/transfers/{left}/money", {"amount_fen": 5}, new)
+    assert (refused.status_code, refused.json()["code"]) == (403, "transfer_money.other_county")
+    assert refused.json()["county"] == "211102"
+    clerk, accountant, cashier = [
+        here.running.token(role, region="211102", subject=role)
+        for role in (Role.ENROLLMENT_CLERK, Role.ACCOUNTANT, Role.CASHIER)
+    ]
+    money = (await here.made(f"/transfers/{left}/money", {"amount_fen": 5}, clerk))["money_id"]
+    await here.made(f"/transfer-money/{money}/approval", None, accountant)
+    await here.made(f"/transfer-money/{money}/payment", PAID, cashier)
+    assert [each.county for each in await here.running.told(TransferMoneyPaid)] == ["211102"]
+
+
+async def test_the_county_of_the_day_receives_the_money_of_who_moved(there: City, people: Any) -> None:
+    coverage = {"end": "2026-01-31"}
+    person = (await there.made("/persons", people.person(1, county=there.county, coverage=coverage)))["person_id"]
+    transfer = await there.arrive(person)
+    there.running.advance_to(datetime(2026, 7, 20, 1, tzinfo=UTC))
+    await there.made(f"/persons/{person}/details", {"county": "330302", "county_since": "2026-07-10"})
+    new, old = [there.running.token(Role.CASHIER, region=each) for each in ("330302", there.county)]
+    refused = await there.post(f"/transfers/{transfer}/receipts", RECEIVED, new)
+    assert (refused.status_code, refused.json()["code"]) == (403, "transfer_money.other_county")
+    assert (await there.made(f"/transfers/{transfer}/receipts", RECEIVED, old))["county"] == there.county
 
 
 async def test_sums_are_listed_by_status_page_by_page(here: City, left: str, enrol: Enrol) -> None:

@@ -41,6 +41,7 @@ from enrollment.usecases.refunds import Refunds
 from enrollment.usecases.reports import Reports
 from enrollment.usecases.startup_money import StartupMoney
 from enrollment.usecases.timelines import Timelines
+from enrollment.usecases.transfer_ends import TransferEnds
 from enrollment.usecases.transfer_money import TransferMoney
 from enrollment.usecases.transfers import Transfers
 from enrollment.usecases.withholdings import Withholdings
@@ -61,7 +62,7 @@ def build(resources: Resources) -> Parts:
             coverages_router(coverages),
             coming_of_age_router(of_age),
             transfers_router(coverages, Transfers(database)),
-            transfer_money_router(TransferMoney(database)),
+            transfer_money_router(TransferMoney(database), TransferEnds(database)),
             circumstances_router(
                 Circumstances(database, OTHER_BENEFIT),
                 Circumstances(database, HOSPITAL_STAY),

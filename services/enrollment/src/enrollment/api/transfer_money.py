@@ -13,9 +13,9 @@ from enrollment.api.accounts import Approver, Reason
 from enrollment.api.contributions import Clerk, Fen, Receiver, Reference, RunReader
 from enrollment.api.persons import Body, Void
 from enrollment.domain.transfer_money import MatchStatus, Status
+from enrollment.usecases.transfer_ends import EndsPage, TransferEnds
 from enrollment.usecases.transfer_money import (
     PAGE_MONEY_MAX,
-    EndsPage,
     TransferMoney,
     TransferMoneyPage,
     TransferMoneyView,
@@ -47,7 +47,7 @@ class Return(Body):
     reason: Reason
 
 
-def transfer_money_router(money: TransferMoney) -> APIRouter:
+def transfer_money_router(money: TransferMoney, both_ends: TransferEnds) -> APIRouter:
     router = APIRouter(tags=["money of transfers"])
 
     @router.post("/transfers/{transfer_id}/money", status_code=201)
@@ -78,7 +78,7 @@ def transfer_money_router(money: TransferMoney) -> APIRouter:
         caller: RunReader, pool: str, status: MatchStatus | None = None, after: UUID | None = None, limit: Limit = 100
     ) -> EndsPage:
         """What one pool of this deployment sent beside what the other received (转移资金核对)."""
-        return await money.ends(caller=caller, pool=pool, status=status, after=after, limit=limit)
+        return await both_ends.page(caller=caller, pool=pool, status=status, after=after, limit=limit)
 
     @router.get("/transfer-money/{money_id}")
     async def one(caller: RunReader, money_id: UUID) -> TransferMoneyView:

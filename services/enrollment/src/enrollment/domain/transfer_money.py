@@ -74,6 +74,14 @@ class OtherDirection(Conflict):
     title = "转移方向不符"
 
 
+class MoneyOfOtherCounty(Refusal):
+    """The money of a transfer is the county's where the person was on the day, who moved on since."""
+
+    code = "transfer_money.other_county"
+    title = "该笔转移资金由另一县区办理"
+    status = 403
+
+
 def paid_for_himself(cells: Iterable[tuple[Cell, bool]]) -> int:
     """What was paid out of a person's own pocket and not paid back, in fen; each cell with whether it is full.
 

@@ -20,7 +20,6 @@ from changhu_common.events.enrollment import (
 from changhu_common.ids import new_id
 from changhu_common.periods import day_of
 from changhu_common.roles import Caller
-from changhu_policies import pools
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,12 +29,11 @@ from enrollment.domain.transfer_money import (
     AlreadyRecorded,
     AmountDiffers,
     CoverageHasMoney,
-    MatchStatus,
     MoneyNotInStep,
+    MoneyOfOtherCounty,
     MoneyWaiting,
     OtherDirection,
     Status,
-    match_status,
 )
 from enrollment.storage import counties, persons, transfer_money
 from enrollment.usecases.own_money import what_goes_along
@@ -83,31 +81,6 @@ class TransferMoneyPage:
     next: UUID | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndsView:
-    """Both ends of one transfer between pools of this deployment (转移资金核对), in fen.
-
-    `transfer_id` is that of the end that sent, or where there is none of the one that received.
-    """
-
-    transfer_id: UUID
-    from_pool: str
-    to_pool: str
-    status: MatchStatus
-    sent_fen: int
-    sent_on: date | None
-    received_fen: int
-    received_on: date | None
-    left_person_id: UUID | None
-    arrived_person_id: UUID | None
-
-
-@dataclass(frozen=True, slots=True)
-class EndsPage:
-    ends: Sequence[EndsView]
-    next: UUID | None
-
-
 class TransferMoney:
     """Money of transfers between pools."""
 
@@ -119,13 +92,13 @@ class TransferMoney:
     ) -> TransferMoneyView:
         """Decide what goes along with a person who left, by the pool's rule."""
         async with self._database.change(asked) as tx:
-            moved, owner = await _transfer(tx.connection, transfer_id, caller, "out")
+            moved, county = await _transfer(tx.connection, transfer_id, caller, "out")
             if await transfer_money.of_coverage(tx.connection, moved.coverage_id, direction="out", besides=transfer_id):
                 raise CoverageHasMoney(f"该参保的另一次转出已有转移资金，不能重复划转；{TAKE_BACK_FIRST}")
             pack = await SUPPLIED.pack(tx.connection, moved.pool)
             rule = pack.value("transfer.money", on=moved.day)
             row = {
-                **await _row(tx, moved, owner, caller),
+                **_row(tx, moved, county, caller),
                 "amount_fen": await what_goes_along(tx.connection, rule, moved.person_id, amount_fen),
                 "rule": rule.value,
                 "clause": rule.clause,
@@ -143,7 +116,7 @@ class TransferMoney:
             found = await _locked(tx.connection, money_id, caller, "entered")
             if found.entered_by == caller.subject:
                 raise PostsNotSeparated("这笔资金由您录入，请由另一位有审批权限的人员审批。")
-            await _refuse_changed(tx.connection, found, caller)
+            await _refuse_changed(tx.connection, found)
             return await self._change(tx, caller, found, "approved", {"approved_by": caller.subject})
 
     async def withdraw(self, *, caller: Caller, asked: AskedChange, money_id: UUID, reason: str) -> TransferMoneyView:
@@ -162,7 +135,7 @@ class TransferMoney:
             if caller.subject in (found.entered_by, found.approved_by):
                 raise PostsNotSeparated("这笔资金由您录入或审批，请由另一位出纳支付。")
             refuse_strange_day(paid_on, day_of(tx.now), field="paid_on")
-            await _refuse_changed(tx.connection, found, caller)
+            await _refuse_changed(tx.connection, found)
             if await transfer_money.is_known(tx.connection, found.transfer_id, bank_reference):
                 raise AlreadyRecorded(f"参考号 {bank_reference} 的转移资金已登记支付，不能重复登记。")
             said = {"settled_by": caller.subject, "settled_on": paid_on, "bank_reference": bank_reference}
@@ -181,10 +154,10 @@ class TransferMoney:
     ) -> TransferMoneyView:
         """Record money that came for a person who came: it is there, whatever the other pool's rule says."""
         async with self._database.change(asked) as tx:
-            moved, owner = await _transfer(tx.connection, transfer_id, caller, "in")
+            moved, county = await _transfer(tx.connection, transfer_id, caller, "in")
             refuse_strange_day(received_on, day_of(tx.now))
             row = {
-                **await _row(tx, moved, owner, caller),
+                **_row(tx, moved, county, caller),
                 "amount_fen": amount_fen,
                 "settled_by": caller.subject,
                 "settled_on": received_on,
@@ -239,17 +212,6 @@ class TransferMoney:
         views = [_view(row) for row in rows[:limit]]
         return TransferMoneyPage(views, views[-1].money_id if len(rows) > limit else None)
 
-    async def ends(
-        self, *, caller: Caller, pool: str, status: MatchStatus | None, after: UUID | None, limit: int
-    ) -> EndsPage:
-        """Transfers from and to a pool whose other end stands in this deployment too, both ends side by side."""
-        async with self._database.read() as connection:
-            rows = await transfer_money.both_ends(
-                connection, caller.scope, pool=pool, pools=pools(), status=status, after=after, limit=limit + 1
-            )
-        views = [_ends(row) for row in rows[:limit]]
-        return EndsPage(views, views[-1].transfer_id if len(rows) > limit else None)
-
     async def _change(
         self, tx: Transaction, caller: Caller, found: Row[Any], step: str, said: Mapping[str, Any]
     ) -> TransferMoneyView:
@@ -266,27 +228,36 @@ class TransferMoney:
 
 async def _transfer(
     connection: AsyncConnection, transfer_id: UUID, caller: Caller, direction: str
-) -> tuple[Row[Any], Row[Any]]:
-    """A transfer of somebody in scope, and the person's row, locked: one sum is decided after another."""
+) -> tuple[Row[Any], str]:
+    """A transfer with the county whose books are in scope, the person held: one sum is decided after another.
+
+    The books are those of the county where the person was on the day, wherever he is by now.
+    """
     moved = await transfer_money.transfer_of(connection, transfer_id)
     if moved is None:
-        raise NotFound("没有这笔关系转移（其参保可能已撤销），或不在您的权限范围内。")
-    await persons.lock_records(connection, [moved.person_id], caller.scope)
+        raise unknown_transfer()
     owner = await persons.hold(connection, moved.person_id)
+    county = await counties.of_person(connection, owner, on=moved.day)
+    if not caller.scope.covers(pool=moved.pool, county=county):
+        if caller.scope.covers(pool=moved.pool, county=owner.county):
+            raise MoneyOfOtherCounty(
+                f"转移当日该人员在 {county}，资金记在该县区账上；请由该县区或统筹区的经办人员办理。", county=county
+            )
+        raise unknown_transfer()
     if moved.direction != direction:
         said = "转出的资金请录入后经审批支付" if moved.direction == "out" else "转入的资金请登记到账"
         raise OtherDirection(f"{said}。")
-    return moved, owner
+    return moved, county
 
 
-async def _row(tx: Transaction, moved: Row[Any], owner: Row[Any], caller: Caller) -> dict[str, Any]:
-    """What every sum of a transfer says: the books of the county where the person was on the day."""
+def _row(tx: Transaction, moved: Row[Any], county: str, caller: Caller) -> dict[str, Any]:
+    """What every sum of a transfer says."""
     return {
         "id": new_id(),
         "transfer_id": moved.id,
         "person_id": moved.person_id,
         "pool": moved.pool,
-        "county": await counties.of_person(tx.connection, owner, on=moved.day),
+        "county": county,
         "category": moved.category,
         "direction": moved.direction,
         "other_pool": moved.other_pool,
@@ -295,9 +266,12 @@ async def _row(tx: Transaction, moved: Row[Any], owner: Row[Any], caller: Caller
     }
 
 
-async def _refuse_changed(connection: AsyncConnection, found: Row[Any], caller: Caller) -> None:
+async def _refuse_changed(connection: AsyncConnection, found: Row[Any]) -> None:
     """AmountDiffers where the rule comes to something else by now than to a sum that waits."""
-    moved, _ = await _transfer(connection, found.transfer_id, caller, "out")
+    moved = await transfer_money.transfer_of(connection, found.transfer_id)
+    if moved is None:
+        raise unknown_transfer()
+    await persons.hold(connection, found.person_id)
     rule = (await SUPPLIED.pack(connection, found.pool)).value("transfer.money", on=moved.day)
     said = found.amount_fen if rule.value == "agreed" else None
     if await what_goes_along(connection, rule, found.person_id, said, besides=found.id) != found.amount_fen:
@@ -317,6 +291,10 @@ async def _locked(connection: AsyncConnection, money_id: UUID, caller: Caller, *
     return found
 
 
+def unknown_transfer() -> NotFound:
+    return NotFound("没有这笔关系转移（其参保可能已撤销），或不在您的权限范围内。")
+
+
 def unknown_money() -> NotFound:
     return NotFound("没有这笔转移资金，或不在您的权限范围内。")
 
@@ -330,10 +308,3 @@ def _told(row: Row[Any]) -> dict[str, Any]:
 def _view(row: Row[Any]) -> TransferMoneyView:
     said = {each.name: getattr(row, each.name) for each in fields(TransferMoneyView) if each.name != "money_id"}
     return TransferMoneyView(money_id=row.id, **said)
-
-
-def _ends(row: Row[Any]) -> EndsView:
-    status = match_status(sent_fen=int(row.sent_fen), received_fen=int(row.received_fen))
-    return EndsView(
-        status=status, **{**row._asdict(), "sent_fen": int(row.sent_fen), "received_fen": int(row.received_fen)}
-    )
