@@ -90,6 +90,15 @@ async def test_a_move_in_the_future_and_a_day_without_a_county_are_refused(
     assert (lone.status_code, lone.json()["errors"][0]["field"]) == (422, "county")
 
 
+@pytest.mark.parametrize("slip", ["0001-01-01", "1826-05-20", "1999-12-31"])
+async def test_a_move_before_any_money_moved_is_refused_as_a_slip_in_the_year(
+    enrollment: Running, enrol: Enrol, clerk: Who, slip: str
+) -> None:
+    refused = await move(enrollment, clerk, (await enrol(1))["person_id"], AWAY, slip)
+    assert (refused.status_code, refused.json()["code"]) == (422, "period.invalid")
+    assert refused.json()["errors"][0]["field"] == "county_since"
+
+
 async def test_the_timeline_tells_the_county_of_a_day_as_it_was_known(
     enrollment: Running, enrol: Enrol, clerk: Who
 ) -> None:
