@@ -235,6 +235,30 @@ async def test_a_pool_without_such_a_rule_ends_nobody(
     }
 
 
+async def test_a_pool_that_cannot_be_looked_at_keeps_nobody_insured_in_the_others(
+    enrollment: Running, clerk: Who, enter: Enter, schedule: ComingOfAge
+) -> None:
+    child = await enter()
+    enrollment.advance_to(on(OF_AGE))
+    nonsense = text(
+        "INSERT INTO supplied_value VALUES (gen_random_uuid(), '211100', 'transfer.money', '{}', '\"nonsense\"',"
+        " '2026-01-01', NULL, '-', 'a', 'b', now())"
+    )
+    async with enrollment.database.engine.begin() as connection:
+        await connection.execute(nonsense)
+    with pytest.raises(ExceptionGroup):
+        await look(schedule)
+    assert (await person(enrollment, clerk, child))["coverage"][0]["end"] == "2027-10-14"
+
+
+@pytest.mark.parametrize("slip", [0, 8000])
+async def test_an_age_that_nobody_reaches_is_refused(enrollment: Running, slip: int) -> None:
+    body = {"pool": POOL, "parameter": "coverage.until_age", "qualifiers": {"category": "minor"}, "value": slip}
+    entry = enrollment.token(Role.POLICY_ENTRY, region=POOL)
+    answer = await enrollment.post("/policy-values", entry, {**body, "from": "2026-09-01", "source": "函"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "input.invalid")
+
+
 async def test_another_reading_counts_from_its_approval_on_for_all_who_were_not_ended(
     enrollment: Running, clerk: Who, enter: Enter, schedule: ComingOfAge
 ) -> None:

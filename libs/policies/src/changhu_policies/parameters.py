@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from changhu_policies.shapes import (
     Shape,
+    age,
     base,
     collection,
     count,
@@ -100,7 +101,7 @@ _ENROLLMENT = _file(
     Parameter("coverage.guardian", "监护人登记", one_of("required"), by=("category",)),
     Parameter("coverage.guardian_waived", "免登记监护人的人群", some_of(*MARKS)),
     # In whole years: a category is for those who are younger.
-    Parameter("coverage.until_age", "参保终止年龄", count, by=("category",)),
+    Parameter("coverage.until_age", "参保终止年龄", age, by=("category",)),
     Parameter("coverage.suspended", "暂停参保期间的待遇", one_of("stops_benefits", "informs"), needed=True),
     Parameter("coverage.death", "死亡后的待遇", one_of("stops_benefits"), needed=True),
     # What moves with whoever leaves for another pool: nothing, what was paid out of his own pocket, or what both agree.

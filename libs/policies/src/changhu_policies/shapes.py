@@ -16,6 +16,8 @@ from changhu_policies.vocabulary import SHARES, STATISTICS
 
 COUNT_MAX: Final = 10**15  # ten trillion yuan in fen: what exceeds it is a slip of the keyboard
 
+AGE_MAX: Final = 150  # years; nobody grows older, and a day of such a birthday still has a date
+
 Shape = Callable[[Any], Any]
 
 
@@ -104,6 +106,13 @@ def count(written: Any) -> int:
     """Fen, months, days, people: a whole number that is not negative."""
     if type(written) is not int or not 0 <= written <= COUNT_MAX:
         raise ValueError("must be a whole number and not negative")
+    return written
+
+
+def age(written: Any) -> int:
+    """Whole years of a person's life."""
+    if type(written) is not int or not 1 <= written <= AGE_MAX:
+        raise ValueError(f"must be an age in whole years, from 1 to {AGE_MAX}")
     return written
 
 

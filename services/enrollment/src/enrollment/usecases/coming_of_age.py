@@ -82,16 +82,19 @@ class ComingOfAge:
         await work_until(stop, partial(self.look, stop), name="coming of age", idle_seconds=LOOK_SECONDS)
 
     async def look(self, stop: asyncio.Event) -> int:
-        """Find out who is too old when, and end those who are today, until `stop`; how many were ended."""
+        """Find out who is too old when, and end those who are today, until `stop`; how many were ended.
+
+        What fails in one pool is raised once all the others were looked at.
+        """
         ended = 0
+        failures: list[Exception] = []
         for pool in admitted_pools():
-            async with self._database.read() as connection:
-                pack = await SUPPLIED.pack(connection, pool)
-            for category, rules in _rules(pack):
-                while not stop.is_set() and await self._find_out(pool, category, rules):
-                    pass
-                while not stop.is_set() and (step := await self._end(pool, category)):
-                    ended += step
+            try:
+                ended += await self._look_at(pool, stop)
+            except Exception as failure:
+                failures.append(failure)
+        if failures:
+            raise ExceptionGroup("coming of age", failures)
         return ended
 
     async def page(
@@ -116,6 +119,17 @@ class ComingOfAge:
             rules=[_rule_view(category, each) for category, said in rules.items() for each in said],
             next=rows[limit - 1].id if len(rows) > limit else None,
         )
+
+    async def _look_at(self, pool: str, stop: asyncio.Event) -> int:
+        async with self._database.read() as connection:
+            pack = await SUPPLIED.pack(connection, pool)
+        ended = 0
+        for category, rules in _rules(pack):
+            while not stop.is_set() and await self._find_out(pool, category, rules):
+                pass
+            while not stop.is_set() and (step := await self._end(pool, category)):
+                ended += step
+        return ended
 
     async def _find_out(self, pool: str, category: str, rules: Sequence[Value]) -> bool:
         """Open the next numbers; whether there may be more."""
