@@ -28,7 +28,6 @@ from changhu_common.events.registry import (
     UnknownEvent,
     UnreadableEvent,
 )
-from changhu_common.lanes import Interrupted, Lanes
 from changhu_common.rows import insert_rows
 
 Apply = Callable[[Transaction, Sequence[Envelope]], Awaitable[None]]
@@ -122,44 +121,34 @@ class Consumer:
         self._next_replay_look = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Consume until `stop`; the batches in hand are finished and their places committed."""
+        """Consume until `stop`; the batch in hand is finished and its place committed."""
         while not stop.is_set():
             try:
                 async with self._bus.reader(
                     group=self._subscription.group, topics=self._subscription.topic_names
                 ) as reader:
-                    await self.follow(reader, stop)
+                    while not stop.is_set():
+                        await self._step(reader)
             except Exception as failure:
                 # Nothing is lost: a new member of the group begins at what was committed.
                 log.warning("consumer interrupted", group=self._subscription.group, error=repr(failure))
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def follow(self, reader: Reader, stop: asyncio.Event) -> None:
-        """Apply what a reader brings until `stop`; raises what the reader fails with."""
-        while not stop.is_set():
-            lanes = Lanes(reader, self.apply_batch)
-            try:
-                try:
-                    while not stop.is_set():
-                        await self._step(lanes)
-                finally:
-                    await lanes.finish()
-            except Interrupted as failure:
-                log.warning("batch interrupted", group=self._subscription.group, error=str(failure))
-                await reader.rewind()
-                await asyncio.sleep(RETRY_SECONDS)
-
-    async def _step(self, lanes: Lanes) -> None:
-        if (now := asyncio.get_running_loop().time()) >= self._next_replay_look:
-            self._next_replay_look = now + REPLAY_LOOK_SECONDS
-            try:
-                if await self._replay_is_asked():
-                    # What stands behind a parked event must not overtake it.
-                    await lanes.finish()
-                    await self.replay_asked()
-            except Exception as failure:
-                raise Interrupted(repr(failure)) from failure
-        await lanes.step(wait_seconds=READ_SECONDS)
+    async def _step(self, reader: Reader) -> None:
+        batch = await reader.read(wait_seconds=READ_SECONDS)
+        try:
+            if (now := asyncio.get_running_loop().time()) >= self._next_replay_look:
+                self._next_replay_look = now + REPLAY_LOOK_SECONDS
+                await self.replay_asked()
+            if batch.delivered:
+                await self.apply_batch(batch)
+        except Exception as failure:
+            log.warning("batch interrupted", group=self._subscription.group, error=repr(failure))
+            await reader.rewind()
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            if batch.delivered:
+                await reader.commit(batch)
 
     async def apply_batch(self, batch: Batch) -> None:
         """Apply a batch in one transaction; raises only where the database or the bus failed."""
@@ -323,12 +312,6 @@ class Consumer:
             told = {"asked": result.rowcount}
             transaction.record(AuditEntry("replay.asked", "parked", self._subscription.group, after=told))
             return transaction.answer(told)
-
-    async def _replay_is_asked(self) -> bool:
-        table = self._database.spine.parked
-        async with self._database.read() as connection:
-            asked = select(table.c.id).where(table.c.replay_asked_at.is_not(None)).limit(1)
-            return await connection.scalar(asked) is not None
 
     async def replay_asked(self) -> None:
         """Apply again what a person put back, in its old order; what fails again is parked again."""
